@@ -1,0 +1,55 @@
+"""Removers of the non-resonant background: their names, and how to get one.
+
+`base` holds the seam every remover keeps, `network` the trained CNN and RNN, `kramers_kronig` the
+classical answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari_crimson import weights
+from napari_crimson.errors import CrimsonError
+from napari_crimson.remover.base import FunctionRemover, Remover, sound_pixels
+
+__all__ = ["FunctionRemover", "Remover", "load_remover", "removers", "sound_pixels"]
+
+
+def removers() -> list[str]:
+    """Names that `load_remover` knows: the shipped networks and ``kk``. Imports no torch."""
+    return [*weights.names(), "kk"]
+
+
+def load_remover(remover: str | Path | Remover | Callable[..., Any] = "cnn", *, device: str = "auto", precision: str = "auto") -> Remover:
+    """Make a remover ready to be called.
+
+    Parameters
+    ----------
+    remover : str, path, Remover or callable
+        A name from `removers`, the path of your own ``.safetensors`` with its card beside it, or a
+        function ``(spectra, wavenumber, reference) -> spectra``.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; for networks only.
+    precision : str
+        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``; for networks only.
+
+    Raises
+    ------
+    CrimsonError
+        If the name is unknown, the weights do not match their card, or the device is not there.
+    """
+    if isinstance(remover, Remover):
+        return remover
+    if callable(remover):
+        return FunctionRemover(remover)
+    if remover == "kk":
+        from napari_crimson.remover.kramers_kronig import KramersKronig
+
+        return KramersKronig()
+    if str(remover) in weights.names() or Path(remover).suffix == ".safetensors":
+        from napari_crimson.remover.network import NetworkRemover
+
+        return NetworkRemover.load(remover, device=device, precision=precision)
+    raise CrimsonError(f"no remover '{remover}'; there are {', '.join(removers())}, or the path of a .safetensors file")

@@ -1,0 +1,159 @@
+"""The noun of this package: a hyperspectral CARS stack as a lazy `xarray.Dataset`.
+
+Every reader ends in `make_stack`, which checks once what everything after it relies on:
+
+- variable ``cars``, dims ``(["t",] ["z",] "y", "x", "wavenumber")``, dask-backed, spectra whole
+  in every chunk, integer or floating and never complex;
+- coordinate ``wavenumber``, float64, strictly ascending, cm⁻¹;
+- optional variables ``dark`` and ``reference`` along ``wavenumber``, float64, in the counts of ``cars``;
+- coordinates ``y``, ``x``, ``z`` in µm where the file tells the step;
+- attrs ``source`` (str) and ``history`` (list of str).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import prod
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from napari_crimson.errors import CrimsonError
+
+__all__ = ["BLOCK_BYTES", "PIXEL_DIMS", "as_stack", "check_axis", "make_stack", "pixel_chunks"]
+
+PIXEL_DIMS = ("t", "z", "y", "x")
+BLOCK_BYTES = 32 * 2**20  # a chunk of this size reads in some 20 ms and keeps a 50 GB graph small
+
+
+def make_stack(
+    cars: Any,
+    wavenumber: ArrayLike,
+    /,
+    *,
+    dark: ArrayLike | None = None,
+    reference: ArrayLike | None = None,
+    step_um: Mapping[str, float] | None = None,
+    source: str = "",
+    history: Iterable[str] = (),
+) -> xr.Dataset:
+    """Build and check a stack.
+
+    Parameters
+    ----------
+    cars : array_like, shape ([T,] [Z,] Y, X, W)
+        Intensities, spectra last; a dask array stays lazy, any object with ``shape``, ``dtype`` and
+        ``__getitem__`` is wrapped. Rank 1 and 2 are a point and a line of spectra.
+    wavenumber : array_like, shape (W,)
+        Raman shift in cm⁻¹, strictly monotonic. A descending axis is turned, lazily, with the data.
+    dark, reference : array_like, shape (W,), optional
+        Dark counts, and the spectrum of a purely non-resonant sample (dark still in it), in the
+        order of `wavenumber`.
+    step_um : mapping, optional
+        Pixel step in µm by dimension, e.g. ``{"y": 0.5, "x": 0.5}``.
+
+    Raises
+    ------
+    CrimsonError
+        For complex, empty or non-numeric data, an axis of another length, not finite or not monotonic.
+    """
+    if not hasattr(cars, "shape") or not hasattr(cars, "dtype"):
+        cars = np.asarray(cars)
+    axis = np.asarray(wavenumber, dtype=np.float64)
+    if np.issubdtype(cars.dtype, np.complexfloating):
+        raise CrimsonError(
+            f"{source or 'data'}: complex values ({cars.dtype}) are the result of a phase retrieval, not CARS "
+            "intensities; give the measured intensities, or take the imaginary part as the answer"
+        )
+    if not (np.issubdtype(cars.dtype, np.number) or cars.dtype == np.bool_):
+        raise CrimsonError(f"{source or 'data'}: values of type {cars.dtype}, expected integers or floats")
+    if not 1 <= len(cars.shape) <= len(PIXEL_DIMS) + 1 or prod(cars.shape) == 0:
+        raise CrimsonError(f"{source or 'data'}: shape {tuple(cars.shape)}, expected ([t,] [z,] y, x, wavenumber), none empty")
+    check_axis(axis, cars.shape[-1], source=source)
+
+    while len(cars.shape) < 3:
+        cars = cars[None]
+    dims = (*PIXEL_DIMS[len(PIXEL_DIMS) + 1 - len(cars.shape) :], "wavenumber")
+    lazy = _lazy_array(cars)
+    order = slice(None, None, -1 if axis[0] > axis[-1] and axis.size > 1 else 1)
+
+    variables: dict[str, Any] = {"cars": (dims, lazy[..., order])}
+    for name, spectrum in (("dark", dark), ("reference", reference)):
+        if spectrum is not None:
+            values = np.asarray(spectrum, dtype=np.float64)
+            if values.shape != axis.shape:
+                raise CrimsonError(
+                    f"{source or 'data'}: {name} of shape {values.shape} beside an axis of {axis.size} points; "
+                    f"give one value for each point of the axis"
+                )
+            variables[name] = ("wavenumber", values[order])
+    coords: dict[str, Any] = {"wavenumber": ("wavenumber", axis[order].copy(), {"units": "1/cm"})}
+    for dim, step in (step_um or {}).items():
+        if dim in dims and np.isfinite(step) and step > 0:
+            coords[dim] = (dim, np.arange(lazy.shape[dims.index(dim)]) * float(step), {"units": "um"})
+    return xr.Dataset(variables, coords, {"source": source, "history": list(history)})
+
+
+def as_stack(data: xr.Dataset | xr.DataArray | NDArray[Any], *, wavenumber: ArrayLike | None = None) -> xr.Dataset:
+    """Take what a script has, a stack, a DataArray or a plain array with `wavenumber`, as a stack.
+
+    Raises
+    ------
+    CrimsonError
+        If a plain array comes without `wavenumber`, or a Dataset without variable ``cars``.
+    """
+    if isinstance(data, xr.Dataset):
+        if "cars" not in data:
+            raise CrimsonError(f"the dataset has variables {list(data)}, expected one named 'cars'")
+        cars, extra = data["cars"], {k: data[k].values for k in ("dark", "reference") if k in data}
+    elif isinstance(data, xr.DataArray):
+        cars, extra = data, {}
+    else:
+        if wavenumber is None:
+            raise CrimsonError("an array has no spectral axis of its own: give wavenumber=, its Raman shifts in cm⁻¹")
+        return make_stack(data, wavenumber, source="array")
+    if "wavenumber" not in cars.coords or cars.dims[-1] != "wavenumber":
+        raise CrimsonError(f"dims {cars.dims}: expected 'wavenumber' last, with its coordinate in cm⁻¹")
+    steps = {d: float(np.diff(cars[d].values[:2])[0]) for d in PIXEL_DIMS if d in cars.coords and cars.sizes[d] > 1}
+    attrs = data.attrs
+    return make_stack(
+        cars.data,
+        cars["wavenumber"].values,
+        **extra,
+        step_um=steps,
+        source=str(attrs.get("source", "")),
+        history=attrs.get("history", ()),
+    )
+
+
+def check_axis(axis: NDArray[np.float64], length: int, /, *, source: str = "") -> None:
+    """Raise `CrimsonError` unless `axis` (W,) is finite, strictly monotonic and of `length` points."""
+    where = source or "data"
+    if axis.ndim != 1 or axis.size != length:
+        raise CrimsonError(f"{where}: a spectral axis of shape {axis.shape} for spectra of {length} points; give one of ({length},)")
+    if not np.isfinite(axis).all():
+        raise CrimsonError(f"{where}: the spectral axis holds {(~np.isfinite(axis)).sum()} values that are not finite")
+    step = np.diff(axis)
+    if step.size and not ((step > 0).all() or (step < 0).all()):
+        at = int(np.argmax(np.sign(step) != np.sign(step[0])))
+        raise CrimsonError(f"{where}: the spectral axis turns at point {at} ({axis[at]:g}, {axis[at + 1]:g}); it must only rise or only fall")
+
+
+def pixel_chunks(shape: tuple[int, ...], itemsize: int, /, *, block_bytes: int = BLOCK_BYTES) -> tuple[int, ...]:
+    """Chunks for `shape` (..., W): whole spectra, some rows, at most about `block_bytes` each."""
+    pixels = max(1, block_bytes // max(1, shape[-1] * itemsize))
+    chunks = [shape[-1]]
+    for size in reversed(shape[:-1]):
+        chunks.insert(0, max(1, min(size, pixels)))
+        pixels //= chunks[0]
+    return tuple(chunks)
+
+
+def _lazy_array(cars: Any) -> da.Array:
+    """Wrap `cars` (..., W) as dask with whole spectra in chunks of a readable size."""
+    if not isinstance(cars, da.Array):
+        return da.from_array(cars, chunks=pixel_chunks(cars.shape, cars.dtype.itemsize), asarray=True, name=False)
+    return cars if len(cars.chunks[-1]) == 1 else cars.rechunk({-1: -1})
