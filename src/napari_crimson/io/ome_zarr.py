@@ -1,0 +1,157 @@
+"""The layout on disk: an OME-Zarr 0.5 group (zarr v3) that `xarray.open_zarr` reads as well.
+
+One group a stack. Its arrays bear the names of the stack's variables; the wavenumber axis lies behind
+time and ahead of z, y, x, as OME-Zarr orders axes. The coordinates are arrays of their own
+(``wavenumber`` in cm⁻¹; ``z``, ``y``, ``x`` in µm), what only we understand is under the attribute
+``crimson``. The wavenumber axis has a type of its own: viewers split an axis of type ``channel``
+into as many layers.
+
+Format: https://ngff.openmicroscopy.org/0.5
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from zarr.codecs import BloscCodec
+from zarr.errors import ZarrUserWarning
+
+__all__ = ["NAMESPACE", "TILE", "bands_first", "bands_last", "create_group"]
+
+NAMESPACE = "crimson"
+TILE = (64, 64)  # (y, x): with as many bands 1 MiB of float32
+_BANDS = 64
+_VERSION = "0.5"
+
+
+def create_group(
+    path: str | Path,
+    dims: tuple[str, ...],
+    shape: tuple[int, ...],
+    wavenumber: ArrayLike,
+    variables: Mapping[str, DTypeLike],
+    *,
+    spectra: Mapping[str, ArrayLike] | None = None,
+    steps: Mapping[str, float] | None = None,
+    attrs: Mapping[str, Any] | None = None,
+    chunks: tuple[int, int] = TILE,
+) -> zarr.Group:
+    """Create a group with empty arrays for the variables of a stack; floats read as NaN until written.
+
+    Parameters
+    ----------
+    path : path
+        A folder that does not exist, or is empty.
+    dims, shape : tuple
+        As in the stack: ``([t,] [z,] y, x, wavenumber)``.
+    wavenumber : array_like, shape (W,)
+        Raman shift in cm⁻¹.
+    variables : mapping
+        Data type by name; ``raman``, else ``cars``, else the first is the image that viewers show.
+    spectra : mapping, optional
+        Values (W,) by name, such as ``dark`` and ``reference``.
+    steps : mapping, optional
+        Pixel step in µm by dimension.
+    attrs : mapping, optional
+        Goes under the attribute ``crimson``; must fit in JSON.
+    chunks : tuple
+        Extent of a chunk along (y, x).
+
+    Returns
+    -------
+    zarr.Group
+        Open for writing. Its arrays take ``bands_first(values)``.
+
+    Raises
+    ------
+    zarr.errors.ContainsGroupError, zarr.errors.ContainsArrayError
+        If `path` holds one already.
+    OSError
+        If the folder cannot be written.
+    """
+    axis = np.asarray(wavenumber, dtype=np.float64)
+    steps = {dim: float(step) for dim, step in (steps or {}).items() if dim in dims and dim != "wavenumber"}
+    image = next((name for name in ("raman", "cars") if name in variables), next(iter(variables)))
+    group = zarr.create_group(path, attributes={"ome": _multiscales(image, dims, axis, steps), NAMESPACE: dict(attrs or {})})
+
+    tile = {"y": chunks[0], "x": chunks[1], "wavenumber": _even(axis.size, _BANDS)}
+    names = _disk_dims(dims)
+    sizes = dict(zip(dims, shape, strict=True))
+    for name, dtype in variables.items():
+        group.create_array(
+            name,
+            shape=tuple(sizes[dim] for dim in names),
+            chunks=tuple(min(sizes[dim], tile.get(dim, 1)) for dim in names),
+            dtype=np.dtype(dtype),
+            fill_value=np.nan if np.issubdtype(dtype, np.floating) else 0,
+            # of none, zstd, lz4 with and without shuffle: the smallest, and as quick as any to read
+            compressors=BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=np.dtype(dtype).itemsize),
+            dimension_names=names,
+        )
+    _write_spectrum(group, "wavenumber", "wavenumber", axis, units="1/cm")
+    for name, values in (spectra or {}).items():
+        _write_spectrum(group, name, "wavenumber", np.asarray(values, dtype=np.float64))
+    for dim, step in steps.items():
+        _write_spectrum(group, dim, dim, np.arange(sizes[dim]) * step, units="um")
+
+    with warnings.catch_warnings():  # not in the zarr 3 specification yet; xarray warns where it is missing
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        return zarr.consolidate_metadata(group.store)
+
+
+def bands_first(values: NDArray[Any], dims: tuple[str, ...]) -> NDArray[Any]:
+    """Turn values from the order in memory, `dims` with wavenumber last, to the order on disk; a view."""
+    return values.transpose([dims.index(dim) for dim in _disk_dims(dims)])
+
+
+def bands_last(values: Any, dims: tuple[str, ...]) -> Any:
+    """Turn values from the order on disk to the order in memory, `dims` with wavenumber last; lazy if they are."""
+    names = _disk_dims(dims)
+    return values.transpose([names.index(dim) for dim in dims])
+
+
+def _disk_dims(dims: tuple[str, ...]) -> tuple[str, ...]:
+    """Order dims as OME-Zarr wants them: time, the axis of a type of its own, space."""
+    return tuple(sorted(dims, key=("t", "wavenumber", "z", "y", "x").index))
+
+
+def _write_spectrum(group: zarr.Group, name: str, dim: str, values: NDArray[np.float64], *, units: str | None = None) -> None:
+    """Write a 1-D array (W,) along `dim`, in one chunk."""
+    array = group.create_array(name, shape=values.shape, chunks=values.shape, dtype=values.dtype, dimension_names=(dim,))
+    array[:] = values
+    if units:
+        array.attrs["units"] = units
+
+
+def _multiscales(image: str, dims: tuple[str, ...], axis: NDArray[np.float64], steps: Mapping[str, float]) -> dict[str, Any]:
+    """Describe the one image of the group as OME-Zarr 0.5 does."""
+    axes: list[dict[str, str]] = []
+    scale, start = [], []
+    step = np.diff(axis)
+    uniform = step.size > 0 and np.ptp(step) <= 1e-3 * abs(step.mean())
+    for dim in _disk_dims(dims):
+        if dim == "wavenumber":
+            axes.append({"name": dim, "type": "spectral", "unit": "1/cm"})
+            scale.append(float(step.mean()) if uniform else 1.0)  # the true axis is the array `wavenumber`
+            start.append(float(axis[0]) if uniform else 0.0)
+        else:
+            axes.append({"name": dim, "type": "time" if dim == "t" else "space"} | ({"unit": "micrometer"} if dim in steps else {}))
+            scale.append(steps.get(dim, 1.0))
+            start.append(0.0)
+    transforms = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": start}]
+    return {
+        "version": _VERSION,
+        "multiscales": [{"name": image, "axes": axes, "datasets": [{"path": image, "coordinateTransformations": transforms}]}],
+    }
+
+
+def _even(size: int, limit: int) -> int:
+    """Cut `size` into the fewest equal parts of at most `limit`."""
+    return ceil(size / ceil(size / limit))
