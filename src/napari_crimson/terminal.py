@@ -1,0 +1,74 @@
+"""What the command line shows: lines that a terminal can be trusted with, progress, the description of a stack.
+
+Names and attributes come from files from anywhere, so whatever is printed of them goes through `printable`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["complain", "describe", "duration", "printable", "progress_bar"]
+
+
+def printable(text: object) -> str:
+    """Escape what a terminal would obey or choke on: control, bidirectional and surrogate characters."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in " ".join(str(text).splitlines()))
+
+
+def complain(error: object, about: object = None) -> None:
+    """Write one line on stderr."""
+    typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
+    typer.echo(printable(error if about is None or str(about) in str(error) else f"{about}: {error}"), err=True)
+
+
+def describe(stack: xr.Dataset) -> list[tuple[str, str]]:
+    """What `info` prints of a stack, field by field; looks at no pixel."""
+    axis = stack["wavenumber"].values
+    image = stack["cars" if "cars" in stack else "raman"]
+    steps = {dim: float(stack[dim][1] - stack[dim][0]) for dim in image.dims[:-1] if dim in stack.coords and stack.sizes[dim] > 1}
+    step = f", step {abs(axis[-1] - axis[0]) / (axis.size - 1):.4g}" if axis.size > 1 else ""
+    lines = [
+        ("holds", ", ".join(map(str, stack.data_vars))),
+        ("shape", " × ".join(f"{size} {dim}" for dim, size in image.sizes.items())),
+        ("wavenumber", f"{axis[0]:.6g} to {axis[-1]:.6g} cm⁻¹{step}"),
+        ("type", f"{image.dtype}, {_bytes(image.nbytes)}"),
+        ("pixel step", ", ".join(f"{dim} {value:.4g} µm" for dim, value in steps.items()) or "not told"),
+        ("dark", "yes" if "dark" in stack else "none"),
+        ("reference", "yes" if "reference" in stack else "none"),
+        ("source", str(stack.attrs.get("source", ""))),
+    ]
+    return lines + [("history", line) for line in stack.attrs.get("history", [])]
+
+
+def progress_bar() -> Progress:
+    """Make a bar on stderr, shown while a terminal watches and gone when its stack is done; fields `rate` and `left`."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[left]}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    whole = round(seconds) if seconds < 1e8 else 0
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
+
+
+def _bytes(size: int) -> str:
+    power = min((len(str(size)) - 1) // 3, 4)
+    return f"{size / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
