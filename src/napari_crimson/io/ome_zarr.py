@@ -99,7 +99,7 @@ def create_group(
     for name, values in (spectra or {}).items():
         _write_spectrum(group, name, "wavenumber", np.asarray(values, dtype=np.float64))
     for dim, step in steps.items():
-        _write_spectrum(group, dim, dim, np.arange(sizes[dim]) * step, units="um")
+        _write_spectrum(group, dim, dim, step * np.arange(sizes[dim], dtype=np.float64), units="um")
 
     with warnings.catch_warnings():  # not in the zarr 3 specification yet; xarray warns where it is missing
         warnings.simplefilter("ignore", ZarrUserWarning)
