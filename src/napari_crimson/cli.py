@@ -6,22 +6,20 @@ What the user can mend is one line on stderr; nothing heavy is imported before a
 from __future__ import annotations
 
 import traceback
-from collections import Counter
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_crimson._version import __version__
+from napari_crimson.batch import Job, axis_from_option, output_paths, spectrum_from_option
 from napari_crimson.errors import CrimsonError
-from napari_crimson.terminal import complain, describe, duration, printable, progress_bar
+from napari_crimson.terminal import complain, describe, duration, printable
 
 if TYPE_CHECKING:
-    from napari_crimson.remover import Remover
+    from napari_crimson.training import Validation
 
-__all__ = ["app", "axis_from_option", "output_paths", "spectrum_from_option"]
+__all__ = ["app"]
 
 STOPPED = 130  # what a shell reports of a command that Ctrl-C ended
 
@@ -35,6 +33,7 @@ app = typer.Typer(
 Wavenumber = Annotated[
     str | None, typer.Option(help="Spectral axis of a file without one: START,STOP in cm⁻¹, or a text, CSV or JSON file.", metavar="AXIS")
 ]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Name = Annotated[str | None, typer.Option(help="Which image to take from a file that holds several.")]
 
 
@@ -66,7 +65,8 @@ def info(
         raise typer.BadParameter("give a FILE, or --formats", param_hint="FILES")
     if formats:
         for form in known_formats():
-            typer.echo(str(form))
+            needs = f'  (pip install "napari-crimson[{form.extra}]")' if form.extra else ""
+            typer.echo(f"{form.title:<50}{' '.join(form.suffixes)}{needs}")
     failed = 0
     for file in files or []:
         try:
@@ -86,7 +86,7 @@ def correct(
     files: Annotated[list[Path], typer.Argument(help="Stacks to correct.")],
     out: Annotated[Path, typer.Option(help="Folder for the results, FILE.zarr each.", file_okay=False)],
     remover: Annotated[str, typer.Option(help="Name of a remover, or the path of your own .safetensors.")] = "cnn",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     uncertainty: Annotated[bool, typer.Option("--uncertainty/--no-uncertainty", help="Also write the standard deviation.")] = False,
     reference: Annotated[
@@ -95,7 +95,7 @@ def correct(
     dark: Annotated[str, typer.Option(help="auto (the file's own), none, or a stack or two-column text file.", metavar="FILE")] = "auto",
     wavenumber: Wavenumber = None,
     name: Name = None,
-    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with a stopped run, or begin it again.")] = True,
+    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with a stopped run, or replace an earlier result.")] = True,
 ) -> None:
     """Remove the background from stacks, each into OUT/<file>.zarr; the same command goes on where a stopped one ended."""
     from napari_crimson.remover import load_remover
@@ -129,53 +129,25 @@ def correct(
     raise typer.Exit(1 if failed else 0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What is the same for every stack of one call."""
-
-    remover: Remover
-    reference: Any
-    dark: Any
-    wavenumber: Any
-    name: str | None
-    uncertainty: bool
-    resume: bool
-
-    def run(self, file: Path, target: Path, label: str) -> str:
-        """Correct `file` into `target` behind a progress bar; return what there is to say of it."""
-        from napari_crimson.io import open_stack
-        from napari_crimson.remove import plan_removal
-
-        stack = open_stack(file, wavenumber=self.wavenumber, name=self.name)
-        removal = plan_removal(
-            stack,
-            self.remover,
-            reference=self.reference,
-            dark=self.dark,
-            output=target,
-            uncertainty=self.uncertainty,
-            resume=self.resume,
-        )
-        step = None
-        with progress_bar() as bar, closing(removal.run()) as steps:  # closing ends the loop and keeps what is written
-            task = bar.add_task(label, total=None, rate="", left="")
-            for step in steps:
-                rate, left = f"{step.spectra_per_s:,.0f} spectra/s", f"{duration(step.seconds_left)} left"
-                bar.update(task, completed=step.pixels_done, total=step.pixels, rate=rate, left=left)
-        if step is None:
-            return "was complete already"
-        bad = f", {step.bad_pixels:,} without a spectrum (NaN)" if step.bad_pixels else ""
-        return f"{step.pixels:,} spectra{bad}, {step.spectra_per_s:,.0f} spectra/s"
-
-
 @app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(help="A TOML file: network, prior, steps, seed.")],
+    out: Annotated[Path, typer.Option(help="Folder for the weights, their card and the loss curve.", file_okay=False)] = Path("runs"),
+    device: Device = "auto",
+    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with a stopped run, or begin it again.")] = True,
 ) -> None:
-    """Train a network by a recipe into weights and their card."""
+    """Train a network by a recipe; the weights are then a remover by their path."""
     from napari_crimson.training import train as train_by_recipe
 
-    typer.echo(printable(train_by_recipe(recipe)))
+    def report(at: Validation) -> None:
+        typer.echo(f"step {at.step:,}  {duration(at.seconds)}  error {at.error:.4g}  median r {at.pearson:.4f}  slope {at.slope:.3f}")
+
+    try:
+        weights = train_by_recipe(recipe, out, device=device, resume=resume, progress=report)
+    except KeyboardInterrupt:
+        complain("stopped; the same command goes on from the last line above", recipe)
+        raise typer.Exit(STOPPED) from None
+    typer.echo(printable(weights))
 
 
 @app.command()
@@ -188,71 +160,3 @@ def demo(
     from napari_crimson.demo import run_demo
 
     run_demo(out, remover=remover, show=napari, say=typer.echo)
-
-
-def output_paths(files: list[Path], folder: Path) -> dict[Path, Path]:
-    """Name a .zarr in `folder` for each file: by its stem; where stems meet, by its whole name; then with its parent folders.
-
-    Names are compared without case, as Windows and macOS do; a file given twice counts once.
-
-    Raises
-    ------
-    CrimsonError
-        If two files cannot be told apart, or a result would take the place of its own input.
-    """
-    absolute = {file.resolve(): file for file in files}
-    parts = {path: (path.stem, path.name, *reversed(path.parts[1:-1])) for path in absolute}
-    depth = dict.fromkeys(absolute, 1)
-    while True:
-        names = {path: "_".join(reversed(parts[path][depth[path] > 1 : depth[path]])) for path in absolute}
-        count = Counter(name.casefold() for name in names.values())
-        shared = [path for path in absolute if count[names[path].casefold()] > 1]
-        if not shared:
-            break
-        if all(depth[path] == len(parts[path]) for path in shared):
-            raise CrimsonError(
-                f"{', '.join(map(str, shared))}: their results would have one name; correct them in separate calls, each with its --out"
-            )
-        for path in shared:
-            depth[path] = min(depth[path] + 1, len(parts[path]))
-    targets = {file: folder / f"{names[path]}.zarr" for path, file in absolute.items()}
-    for path, file in absolute.items():
-        if targets[file].resolve() in (path, *path.parents):
-            raise CrimsonError(f"{file}: its result {targets[file]} would take its place; give another --out")
-    return targets
-
-
-def axis_from_option(option: str | None) -> tuple[float, float] | str | None:
-    """Read ``START,STOP`` as numbers; leave the path of an axis file as it is."""
-    start, comma, stop = (option or "").partition(",")
-    try:
-        return (float(start), float(stop)) if comma else option
-    except ValueError:
-        return option
-
-
-def spectrum_from_option(option: str) -> Any:
-    """Return ``"auto"``, None for ``none``, or the spectrum (W,) in a file with its own axis as a DataArray.
-
-    A text file has two columns, wavenumber in cm⁻¹ and counts; of a stack the mean over its pixels is taken.
-    """
-    if option in ("auto", "none"):
-        return option if option == "auto" else None
-    path = Path(option)
-    if path.suffix.lower() not in (".txt", ".csv", ".dat"):
-        from napari_crimson.io import open_stack
-
-        cars = open_stack(path)["cars"]
-        return cars.mean(cars.dims[:-1], dtype="float64").compute()
-
-    import numpy as np
-    import xarray as xr
-
-    try:
-        table = np.loadtxt(path, delimiter="," if path.suffix.lower() == ".csv" else None, ndmin=2)
-    except (OSError, ValueError) as error:
-        raise CrimsonError(f"{path}: cannot be read as two columns of numbers ({error}); give wavenumber in cm⁻¹ and counts") from error
-    if table.shape[1] != 2:
-        raise CrimsonError(f"{path}: {table.shape[1]} columns of numbers, expected two, wavenumber in cm⁻¹ and counts")
-    table = table[np.argsort(table[:, 0])]
-    return xr.DataArray(table[:, 1], {"wavenumber": table[:, 0]}, "wavenumber")

@@ -5,6 +5,7 @@ Names and attributes come from files from anywhere, so whatever is printed of th
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["complain", "describe", "duration", "printable", "progress_bar"]
 
+_OPTIONS = {"resume=False": "--no-resume", "wavenumber=": "--wavenumber ", "name=": "--name ", "output=": "--out "}
+
 
 def printable(text: object) -> str:
     """Escape what a terminal would obey or choke on: control, bidirectional and surrogate characters."""
@@ -23,9 +26,10 @@ def printable(text: object) -> str:
 
 
 def complain(error: object, about: object = None) -> None:
-    """Write one line on stderr."""
+    """Write one line on stderr, in the words of the command line where the message names a keyword."""
+    text = re.sub(r"\b(resume=False|wavenumber=|name=|output=)", lambda found: _OPTIONS[found[0]], str(error))
     typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
-    typer.echo(printable(error if about is None or str(about) in str(error) else f"{about}: {error}"), err=True)
+    typer.echo(printable(text if about is None or str(about) in text else f"{about}: {text}"), err=True)
 
 
 def describe(stack: xr.Dataset) -> list[tuple[str, str]]:

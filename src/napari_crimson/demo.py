@@ -1,0 +1,164 @@
+"""The whole line on a simulated stack: write it, open it, remove its background, compare with the truth.
+
+What it prints is measured in that run; the stack is a phantom, so the figures say how the remover
+does on data of its own kind, not on yours.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_crimson.errors import CrimsonError
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_comparison", "run_demo", "show_in_napari"]
+
+_SPECTRA = 3  # pixels drawn
+_COLOURS = ("#0072b2", "#d55e00", "#009e73")  # told apart by the colour-blind (Okabe and Ito)
+
+
+def run_demo(
+    folder: Path, *, remover: str = "cnn", shape: tuple[int, int] = (96, 96), show: bool = True, say: Callable[[str], Any]
+) -> dict[str, float]:
+    """Run the demo into `folder`: ``tissue.h5``, ``tissue.zarr``, ``demo.png``.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if missing; the three files of an earlier demo in it are replaced.
+    remover : str
+        As for `load_remover`.
+    shape : tuple of int
+        Pixels (y, x) of the stack.
+    show : bool
+        Open napari on the result, where that can be done.
+    say : callable
+        Takes each line to print.
+
+    Returns
+    -------
+    dict
+        The figures of `score`.
+
+    Raises
+    ------
+    CrimsonError
+        If matplotlib is missing or the folder cannot be written.
+    """
+    if find_spec("matplotlib") is None:
+        raise CrimsonError('the demo draws with matplotlib, which is not installed; pip install "napari-crimson[all]"')
+    from napari_crimson.io import open_stack, save_stack
+    from napari_crimson.metrics import score
+    from napari_crimson.phantom import simulate_stack
+    from napari_crimson.remove import remove_background
+    from napari_crimson.stream import Progress
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CrimsonError(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
+    measured, corrected, picture = folder / "tissue.h5", folder / "tissue.zarr", folder / "demo.png"
+    phantom = simulate_stack(shape, seed=0)
+    save_stack(phantom.drop_vars("raman"), measured)
+    stack = open_stack(measured)
+    say(f"{measured}: {' × '.join(map(str, stack['cars'].shape))}, simulated, in the NIST layout with dark and reference")
+
+    last: list[Progress] = []
+    result = remove_background(stack, remover, output=corrected, resume=False, progress=last.append)
+    say(f"{corrected}: background removed with {remover}, {last[-1].spectra_per_s:,.0f} spectra/s")
+
+    truth, raman = phantom["raman"].values, result["raman"].values
+    points = truth.shape[-1]
+    figures = score(truth.reshape(-1, points), raman.reshape(-1, points))
+    say("against the truth: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+    draw_comparison(picture, phantom, result)
+    say(f"{picture}: image before and after, spectra of {_SPECTRA} pixels against the truth")
+    if show:
+        say(show_in_napari([measured, corrected]))
+    return figures
+
+
+def draw_comparison(path: Path, phantom: xr.Dataset, result: xr.Dataset) -> None:
+    """Draw the image at one band before and after, and spectra of three pixels against the truth.
+
+    Parameters
+    ----------
+    path : Path
+        A .png or .svg.
+    phantom, result : Dataset
+        With ``cars`` and the true ``raman``; with the corrected ``raman``, on the same axis.
+    """
+    from matplotlib.figure import Figure
+
+    axis = phantom["wavenumber"].values
+    cars, truth, raman = phantom["cars"].values, phantom["raman"].values, result["raman"].values
+    band = int(np.argmax(truth.std(axis=(0, 1))))
+    pixels = distinct_pixels(truth)
+
+    figure = Figure(figsize=(10, 6.2), layout="constrained")
+    above, below = figure.subplots(2, _SPECTRA, height_ratios=(1, 1.15))
+    titles = (f"Measured CARS at {axis[band]:.0f} cm⁻¹", "Background removed", "Truth")
+    low, high = float(np.percentile(truth[..., band], 1)), float(np.percentile(truth[..., band], 99.5))
+    for axes, title, image in zip(above, titles, (cars, raman, truth), strict=True):
+        limits: dict[str, float] = {} if image is cars else {"vmin": low, "vmax": high}
+        shown = axes.imshow(image[..., band], cmap="gray" if image is cars else "magma", **limits)
+        figure.colorbar(shown, ax=axes, label="counts" if image is cars else "Im χ_R/χ_NR")
+        axes.set(title=title, xticks=[], yticks=[])
+        for (y, x), colour in zip(pixels, _COLOURS, strict=True):
+            axes.plot(x, y, "o", ms=8, mfc="none", mec="white", mew=3)
+            axes.plot(x, y, "o", ms=8, mfc="none", mec=colour, mew=1.8)
+    for axes, (y, x), colour in zip(below, pixels, _COLOURS, strict=True):
+        _draw_spectra(axes, axis, cars[y, x], truth[y, x], raman[y, x], colour)
+        axes.axvline(axis[band], color="0.8", lw=0.8, zorder=0)
+    figure.savefig(path, dpi=110)
+
+
+def _draw_spectra(axes: Axes, axis: NDArray[Any], cars: NDArray[Any], truth: NDArray[Any], raman: NDArray[Any], colour: str) -> None:
+    """Draw one pixel (W,): what was measured above, the answer over the truth below, on scales of their own."""
+    top = 1.1 * max(float(np.nanmax(truth)), float(np.nanmax(raman)), 1e-6)
+    axes.plot(axis, raman, color=colour, lw=0.9, label="background removed")
+    axes.plot(axis, truth, color="black", lw=0.9, ls="--", label="truth")
+    scaled = (cars - cars.min()) / max(np.ptp(cars), 1)
+    axes.plot(axis, top * (1.05 + 0.6 * scaled), color="0.55", lw=0.7, label="measured (scaled, offset)")
+    axes.set(xlabel="wavenumber (cm⁻¹)", ylabel="Im χ_R/χ_NR", xlim=(axis[0], axis[-1]), ylim=(-0.15 * top, 1.75 * top))
+    axes.set_yticks([tick for tick in axes.get_yticks() if -0.15 * top <= tick <= top])
+    axes.legend(fontsize=7, frameon=False, loc="upper left")
+
+
+def distinct_pixels(spectra: NDArray[Any]) -> list[tuple[int, int]]:
+    """Choose three pixels (y, x) of `spectra` (Y, X, W): the strongest, then those least like the ones before."""
+    flat = spectra.reshape(-1, spectra.shape[-1]).astype(np.float64)
+    strength = np.linalg.norm(flat, axis=1)
+    weight = strength / max(strength.max(), 1e-12)
+    rest = flat / np.maximum(strength, 1e-12)[:, None] * np.sqrt(weight)[:, None]  # weak pixels are mostly noise to look at
+    chosen = []
+    for _ in range(_SPECTRA):
+        at = int(np.argmax(np.linalg.norm(rest, axis=1)))
+        chosen.append(at)
+        direction = rest[at] / max(float(np.linalg.norm(rest[at])), 1e-12)
+        rest = rest - np.outer(rest @ direction, direction)
+    return [(at // spectra.shape[1], at % spectra.shape[1]) for at in chosen]
+
+
+def show_in_napari(paths: list[Path]) -> str:
+    """Open napari on `paths` and wait until it is closed; where it cannot be, say why."""
+    if find_spec("napari") is None or not any(find_spec(binding) for binding in ("PySide6", "PyQt6", "PyQt5")):
+        return 'napari is not opened: no Qt binding here; pip install "napari-crimson[all]"'
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return "napari is not opened: there is no display here"
+    # in a process of its own, as nothing outside plugin/ imports napari; the paths are ours
+    command = [sys.executable, "-m", "napari", "--plugin", "napari-crimson", *map(str, paths)]
+    code = subprocess.run(command, check=False).returncode  # noqa: S603
+    return "napari was shown and closed" if code == 0 else f"napari ended with code {code}; try: napari --plugin napari-crimson {paths[-1]}"
