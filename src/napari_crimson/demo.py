@@ -21,11 +21,12 @@ from napari_crimson.errors import CrimsonError
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
 
 __all__ = ["draw_comparison", "run_demo", "show_in_napari"]
 
 _SPECTRA = 3  # pixels drawn
+_RATIO = r"Im $\chi_R/\chi_{NR}$"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73")  # told apart by the colour-blind (Okabe and Ito)
 
 
@@ -107,34 +108,43 @@ def draw_comparison(path: Path, phantom: xr.Dataset, result: xr.Dataset) -> None
     band = int(np.argmax(truth.std(axis=(0, 1))))
     pixels = distinct_pixels(truth)
 
-    figure = Figure(figsize=(10, 6.2), layout="constrained")
-    above, below = figure.subplots(2, _SPECTRA, height_ratios=(1, 1.15))
-    titles = (f"Measured CARS at {axis[band]:.0f} cm⁻¹", "Background removed", "Truth")
-    low, high = float(np.percentile(truth[..., band], 1)), float(np.percentile(truth[..., band], 99.5))
-    for axes, title, image in zip(above, titles, (cars, raman, truth), strict=True):
-        limits: dict[str, float] = {} if image is cars else {"vmin": low, "vmax": high}
-        shown = axes.imshow(image[..., band], cmap="gray" if image is cars else "magma", **limits)
-        figure.colorbar(shown, ax=axes, label="counts" if image is cars else "Im χ_R/χ_NR")
-        axes.set(title=title, xticks=[], yticks=[])
+    figure = Figure(figsize=(10, 8), layout="constrained")
+    grid = figure.add_gridspec(2, 1, height_ratios=(1, 1.7))
+    above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    _draw_images(above, f"{axis[band]:.0f} cm⁻¹", (cars[..., band], raman[..., band], truth[..., band]), pixels)
+
+    panels = below.subplots(_SPECTRA, 2, sharex=True)
+    for (before, after), (y, x), colour in zip(panels, pixels, _COLOURS, strict=True):
+        before.plot(axis, cars[y, x], color=colour, lw=0.9)
+        before.set_ylabel("counts")
+        after.plot(axis, raman[y, x], color=colour, lw=1.2, label="background removed")
+        after.plot(axis, truth[y, x], color="black", lw=0.8, ls="--", label="truth")
+        after.set_ylabel(_RATIO)
+        for axes in (before, after):
+            axes.axvline(axis[band], color="0.8", lw=0.8, zorder=0)
+            axes.margins(x=0)
+            axes.spines[["top", "right"]].set_visible(False)
+    panels[0, 0].set_title("Measured")
+    panels[0, 1].set_title("Background removed, and the truth")
+    panels[0, 1].legend(frameon=False, fontsize=8, loc="upper left")
+    for axes in panels[-1]:
+        axes.set_xlabel("wavenumber (cm⁻¹)")
+    figure.savefig(path, dpi=90)
+
+
+def _draw_images(figure: SubFigure, where: str, images: tuple[NDArray[Any], ...], pixels: list[tuple[int, int]]) -> None:
+    """Draw images (Y, X) of one band: measured, corrected, true; the last two on one scale."""
+    low, high = (float(np.percentile(images[-1], share)) for share in (1, 99.5))
+    titles = (f"Measured CARS at {where}", "Background removed", "Truth")
+    for axes, title, image in zip(figure.subplots(1, 3), titles, images, strict=True):
+        counts = image is images[0]
+        shown = axes.imshow(image, cmap="gray") if counts else axes.imshow(image, cmap="magma", vmin=low, vmax=high)
+        figure.colorbar(shown, ax=axes, shrink=0.9, label="counts" if counts else _RATIO)
+        axes.set_title(title, fontsize=11)
+        axes.set(xticks=[], yticks=[])
         for (y, x), colour in zip(pixels, _COLOURS, strict=True):
-            axes.plot(x, y, "o", ms=8, mfc="none", mec="white", mew=3)
-            axes.plot(x, y, "o", ms=8, mfc="none", mec=colour, mew=1.8)
-    for axes, (y, x), colour in zip(below, pixels, _COLOURS, strict=True):
-        _draw_spectra(axes, axis, cars[y, x], truth[y, x], raman[y, x], colour)
-        axes.axvline(axis[band], color="0.8", lw=0.8, zorder=0)
-    figure.savefig(path, dpi=110)
-
-
-def _draw_spectra(axes: Axes, axis: NDArray[Any], cars: NDArray[Any], truth: NDArray[Any], raman: NDArray[Any], colour: str) -> None:
-    """Draw one pixel (W,): what was measured above, the answer over the truth below, on scales of their own."""
-    top = 1.1 * max(float(np.nanmax(truth)), float(np.nanmax(raman)), 1e-6)
-    axes.plot(axis, raman, color=colour, lw=0.9, label="background removed")
-    axes.plot(axis, truth, color="black", lw=0.9, ls="--", label="truth")
-    scaled = (cars - cars.min()) / max(np.ptp(cars), 1)
-    axes.plot(axis, top * (1.05 + 0.6 * scaled), color="0.55", lw=0.7, label="measured (scaled, offset)")
-    axes.set(xlabel="wavenumber (cm⁻¹)", ylabel="Im χ_R/χ_NR", xlim=(axis[0], axis[-1]), ylim=(-0.15 * top, 1.75 * top))
-    axes.set_yticks([tick for tick in axes.get_yticks() if -0.15 * top <= tick <= top])
-    axes.legend(fontsize=7, frameon=False, loc="upper left")
+            axes.plot(x, y, "o", ms=9, mfc="none", mec="white", mew=3.5)
+            axes.plot(x, y, "o", ms=9, mfc="none", mec=colour, mew=2)
 
 
 def distinct_pixels(spectra: NDArray[Any]) -> list[tuple[int, int]]:
