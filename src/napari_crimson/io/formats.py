@@ -1,0 +1,127 @@
+"""Which formats there are, and which one a path is.
+
+Looks at the suffix and the first bytes only: napari asks this of every file dropped on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_crimson.errors import CrimsonError
+
+__all__ = ["FORMATS", "Format", "can_open", "formats", "recognise"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format: its name in lists, its suffixes, the module here that reads it, how it begins.
+
+    Attributes
+    ----------
+    reader : str
+        Module in this package with a function ``read(path, name) -> Found``.
+    signatures : tuple of bytes
+        First bytes, one of which every such file has; none where the format has no signature.
+    extra : str
+        The optional dependency it needs, as in ``pip install "napari-crimson[extra]"``.
+    """
+
+    title: str
+    suffixes: tuple[str, ...]
+    reader: str
+    signatures: tuple[bytes, ...] = ()
+    extra: str = ""
+
+    def __str__(self) -> str:
+        needs = f'; needs pip install "napari-crimson[{self.extra}]"' if self.extra else ""
+        return f"{self.title}: {' '.join(self.suffixes) or 'a folder'}{needs}"
+
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+FORMATS: dict[str, Format] = {
+    "hdf5": Format(
+        title="HDF5 (NIST BCARS, CRIkit2, ScanCARS, any other)", suffixes=(".h5", ".hdf5", ".hdf"), reader="hdf5", signatures=(_HDF5,)
+    ),
+    "tiff": Format(title="TIFF, OME-TIFF, ImageJ hyperstack", suffixes=(".tif", ".tiff"), reader="tiff", signatures=_TIFF),
+    "tiff folder": Format(title="folder of numbered TIFFs", suffixes=(), reader="tiff_folder"),
+    "zarr": Format(title="Zarr, OME-Zarr, xarray store", suffixes=(".zarr",), reader="zarr_store"),
+    "npy": Format(title="NumPy array", suffixes=(".npy",), reader="numpy_files", signatures=(b"\x93NUMPY",)),
+    "npz": Format(title="NumPy archive", suffixes=(".npz",), reader="numpy_files", signatures=(b"PK\x03\x04", b"PK\x05\x06")),
+}
+
+_ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")
+_MOST_BYTES = 16
+
+
+def formats() -> list[Format]:
+    """The formats `open_stack` reads, with suffixes and the extra each needs."""
+    return list(FORMATS.values())
+
+
+def can_open(path: str | Path) -> bool:
+    """Tell cheaply, by suffix and first bytes, whether `open_stack` would try to read `path`."""
+    try:
+        recognise(Path(path))
+    except (CrimsonError, OSError, ValueError):
+        return False
+    return True
+
+
+def recognise(path: Path) -> Format:
+    """Find the format of a file or folder, by content first and by suffix where content cannot tell.
+
+    Raises
+    ------
+    CrimsonError
+        If there is no such path, or nothing here reads it.
+    """
+    if path.is_dir():
+        return _recognise_folder(path)
+    if not path.exists():
+        raise CrimsonError(f"{path}: no such file or folder; check the name and that the drive is connected")
+    try:
+        with path.open("rb") as file:
+            start = file.read(_MOST_BYTES)
+    except OSError as error:
+        raise CrimsonError(f"{path}: cannot be opened ({error.strerror}); check its permissions") from error
+    if not start:
+        raise CrimsonError(f"{path}: is empty (0 bytes); copy or acquire it again")
+    suffix = path.suffix.lower()
+    for form in FORMATS.values():
+        if any(start.startswith(signature) for signature in form.signatures):
+            return form
+    for form in FORMATS.values():
+        if suffix in form.suffixes:
+            if form.signatures and not _late_hdf5(path, form):
+                raise CrimsonError(f"{path}: named {suffix} but is no {form.title}: begins with {start[:8]!r}; is it whole?")
+            return form
+    raise CrimsonError(f"{path}: suffix '{suffix}' and first bytes {start[:8]!r} are of no format known here; there are {_suffixes()}")
+
+
+def _recognise_folder(path: Path) -> Format:
+    if any((path / name).is_file() for name in _ZARR_FILES):
+        return FORMATS["zarr"]
+    if path.suffix.lower() == ".zarr":
+        raise CrimsonError(f"{path}: holds none of {', '.join(_ZARR_FILES)}, so it is no Zarr group; was it copied whole?")
+    if any(child.suffix.lower() in FORMATS["tiff"].suffixes for child in path.iterdir()):
+        return FORMATS["tiff folder"]
+    raise CrimsonError(f"{path}: a folder, but neither Zarr nor one of numbered TIFFs; give a file of {_suffixes()}, or such a folder")
+
+
+def _late_hdf5(path: Path, form: Format) -> bool:
+    """HDF5 may begin with a block of the user's, of 512 bytes or a doubling of it."""
+    if form is not FORMATS["hdf5"]:
+        return False
+    with path.open("rb") as file:
+        for offset in (512, 1024, 2048, 4096):
+            file.seek(offset)
+            if file.read(len(_HDF5)) == _HDF5:
+                return True
+    return False
+
+
+def _suffixes() -> str:
+    return " ".join(suffix for form in FORMATS.values() for suffix in form.suffixes)

@@ -1,0 +1,81 @@
+"""What a reader hands over; `open_stack` makes the stack of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_crimson.errors import CrimsonError
+
+__all__ = ["IMAGES", "SPECTRAL_NAMES", "Found", "choose", "is_spectral"]
+
+IMAGES = ("cars", "raman", "uncertainty")  # variables of a stack with a spectrum in each pixel
+
+SPECTRAL_NAMES = ("wavenumber", "raman_shift", "ramanshift", "raman", "shift", "wavelength", "freq", "wn", "nu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What is in a file.
+
+    Attributes
+    ----------
+    arrays : mapping of str to FileArray or ndarray
+        By variable name, the first is the main one (``cars``, or ``raman`` in a result); spectra last
+        as far as the format tells.
+    wavenumber : ndarray, shape (W,), optional
+        Raman shift in cm⁻¹, where the file tells.
+    dark, reference : ndarray, shape (W,), optional
+        In the order of `wavenumber`.
+    step_um : mapping
+        Pixel step in µm by dimension.
+    spectra_last : bool
+        The format leaves no doubt that spectra are last.
+    history : tuple of str
+        What of it was assumed or chosen.
+    attrs : mapping
+        More attributes for the dataset.
+    """
+
+    arrays: Mapping[str, Any]
+    wavenumber: NDArray[Any] | None = None
+    dark: NDArray[Any] | None = None
+    reference: NDArray[Any] | None = None
+    step_um: Mapping[str, float] = field(default_factory=dict)
+    spectra_last: bool = False
+    history: tuple[str, ...] = ()
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def is_spectral(name: str) -> bool:
+    """Tell whether `name` is that of a spectral axis."""
+    last = name.rsplit("/", 1)[-1].lower().replace(" ", "_")
+    return any(last == word or (len(word) > 2 and last.startswith(word)) for word in SPECTRAL_NAMES) or "wavenumber" in last
+
+
+def choose(path: Path, candidates: Mapping[str, tuple[int, ...]], name: str | None) -> str:
+    """Choose an array by `name`, or the largest; names and shapes in `candidates`.
+
+    Raises
+    ------
+    CrimsonError
+        If there is none, none of that name, or several of the same size.
+    """
+    listed = "; ".join(f"'{key}' {shape}" for key, shape in list(candidates.items())[:20])
+    if not candidates:
+        raise CrimsonError(f"{path}: holds no array of rank 3 or more; a stack has dims ([t,] [z,] y, x, wavenumber)")
+    if name is not None:
+        hits = [key for key in candidates if key.strip("/") == name.strip("/")] or [key for key in candidates if key.endswith("/" + name)]
+        if len(hits) != 1:
+            raise CrimsonError(f"{path}: {'several arrays are' if hits else 'no array is'} named '{name}'; it holds {listed}")
+        return hits[0]
+    sizes = {key: prod(shape) for key, shape in candidates.items()}
+    largest = [key for key, size in sizes.items() if size == max(sizes.values())]
+    if len(largest) > 1:
+        raise CrimsonError(f"{path}: holds several arrays, {listed}; choose one with name=")
+    return largest[0]

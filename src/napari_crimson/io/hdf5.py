@@ -1,0 +1,90 @@
+"""HDF5: the NIST layout where it is recognised, ScanCARS, and any other file by its largest array.
+
+Links are not followed, neither to other files nor within one, so that no file is read that the user
+did not choose.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.io import nist
+from napari_crimson.io.found import Found, choose, is_spectral
+from napari_crimson.io.hdf5_array import lazy_dataset, small_values
+
+__all__ = ["datasets_in", "read"]
+
+
+def read(path: Path, name: str | None) -> Found:
+    """Read a stack from HDF5; `name` is a dataset in it."""
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise CrimsonError(f"{path}: cannot be opened as HDF5 ({error}); it is truncated, or another program is writing it") from error
+    with file:
+        datasets = datasets_in(file)
+        if not datasets:
+            raise CrimsonError(f"{path}: holds no datasets{_links(file)}; give a file that holds the stack itself")
+        if nist.is_nist(datasets):
+            return nist.read(path, datasets, name)
+        return _scancars(path, datasets, name) or _largest(path, datasets, name)
+
+
+def datasets_in(file: h5py.File) -> dict[str, h5py.Dataset]:
+    """All datasets by their path, in order; links are not followed."""
+    found: dict[str, h5py.Dataset] = {}
+
+    def keep(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            found[name] = item
+
+    file.visititems(keep)
+    return found
+
+
+def _scancars(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) -> Found | None:
+    """ScanCARS: tracks of rank 4 under ``sipcars``, spectra last, steps in µm on the group, no axis."""
+    tracks = {key: item for key, item in datasets.items() if key.rpartition("/")[0].endswith("sipcars") and item.ndim == 4}
+    if not tracks:
+        return None
+    track = tracks[choose(path, {key: item.shape for key, item in tracks.items()}, name)]
+    notes = {**track.parent.attrs, **track.attrs}
+    lateral, axial = (nist.number(notes.get(key)) for key in ("XY Step Size", "Z Step Size"))
+    steps = {"y": lateral, "x": lateral, "z": axial}
+    return Found(arrays={"cars": lazy_dataset(path, track)}, spectra_last=True, step_um={dim: step for dim, step in steps.items() if step})
+
+
+def _largest(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) -> Found:
+    """Any other file: its largest array of rank 3 to 5, and the 1-D dataset that fits and is named as its axis."""
+    stacks = {key: item.shape for key, item in datasets.items() if item.dtype.kind in "iufc" and (3 <= item.ndim <= 5 or key == name)}
+    chosen = choose(path, stacks, name)
+    cars = lazy_dataset(path, datasets[chosen])
+    vectors = {key: item for key, item in datasets.items() if item.ndim == 1 and item.dtype.kind in "iuf" and item.size in cars.shape}
+    near = sorted((key for key in vectors if is_spectral(key)), key=lambda key: key.rpartition("/")[0] != chosen.rpartition("/")[0])
+    if not near:
+        return Found(arrays={"cars": cars})
+    axis = small_values(path, vectors[near[0]])
+    spectra = {
+        word: small_values(path, item)
+        for word in ("dark", "reference")
+        for key, item in vectors.items()
+        if key.rpartition("/")[2].lower() == word and item.size == axis.size
+    }
+    return Found(arrays={"cars": cars}, wavenumber=axis, **spectra)
+
+
+def _links(file: h5py.File) -> str:
+    """Say of links, which are not followed, where they lead."""
+    seen: list[str] = []
+
+    def keep(name: str, link: object) -> None:
+        if isinstance(link, h5py.ExternalLink):
+            seen.append(f"'{name}' leads to {link.filename}")
+        elif isinstance(link, h5py.SoftLink):
+            seen.append(f"'{name}' leads to {link.path}")
+
+    file.visititems_links(keep)
+    return f", only links, which are not followed ({'; '.join(seen[:5])})" if seen else ""

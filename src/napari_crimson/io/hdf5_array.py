@@ -1,0 +1,107 @@
+"""HDF5 datasets as arrays that stay in their file, with the guards that all HDF5 layouts share."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.io.lazy import EAGER_BYTES, Box, FileArray, check_promise
+
+__all__ = ["lazy_dataset", "lazy_series", "mean_spectrum", "small_values"]
+
+_MOST_CHUNK_BYTES = 2**30
+
+
+def lazy_dataset(path: Path, dataset: h5py.Dataset) -> FileArray:
+    """Take a dataset, checked, as an array that stays in the file.
+
+    Raises
+    ------
+    CrimsonError
+        If it lies in files elsewhere, is unreasonably large for its file, or is not numeric.
+    """
+    _check(path, dataset)
+    return FileArray(
+        path=path,
+        read=partial(_read, path=path, name=dataset.name),
+        stored_shape=dataset.shape,
+        dtype=_plain(dataset.dtype),
+        stored_chunks=dataset.chunks,
+    )
+
+
+def lazy_series(path: Path, datasets: list[h5py.Dataset]) -> FileArray:
+    """Take datasets of one shape as an array with a dimension more, in front."""
+    for dataset in datasets:
+        _check(path, dataset)
+    first = datasets[0]
+    if any(dataset.shape != first.shape or dataset.dtype != first.dtype for dataset in datasets):
+        listed = ", ".join(f"{dataset.name} {dataset.shape}" for dataset in datasets)
+        raise CrimsonError(f"{path}: the planes of one stack differ in shape or type: {listed}; open one with name=")
+    return FileArray(
+        path=path,
+        read=partial(_read_series, path=path, names=tuple(dataset.name for dataset in datasets)),
+        stored_shape=(len(datasets), *first.shape),
+        dtype=_plain(first.dtype),
+        stored_chunks=(1, *first.chunks) if first.chunks else None,
+    )
+
+
+def mean_spectrum(path: Path, dataset: h5py.Dataset) -> NDArray[np.float64]:
+    """Average a dataset (..., W) over all but its last dimension."""
+    values = small_values(path, dataset)
+    return np.asarray(values.mean(axis=tuple(range(values.ndim - 1)), dtype=np.float64))
+
+
+def small_values(path: Path, dataset: h5py.Dataset) -> NDArray[Any]:
+    """Read a whole dataset that is known to be small: an axis, a dark, a reference."""
+    _check(path, dataset)
+    size = prod(dataset.shape) * dataset.dtype.itemsize
+    if size > EAGER_BYTES:
+        raise CrimsonError(f"{path}: '{dataset.name}' takes {size / 2**30:.3g} GiB, too many for a calibration measurement; remove it")
+    return np.asarray(dataset[()])
+
+
+def _plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(dtype).newbyteorder("=") if dtype.kind in "iufcb" else np.dtype(dtype)
+
+
+def _check(path: Path, dataset: h5py.Dataset) -> None:
+    sources = [entry[0] for entry in dataset.external or ()]
+    if dataset.is_virtual:
+        sources += [source.file_name for source in dataset.virtual_sources()]
+    folder = path.parent.resolve()
+    for source in sources:
+        if source != "." and not (folder / source).resolve().is_relative_to(folder):
+            raise CrimsonError(
+                f"{path}: '{dataset.name}' takes its values from {source}, outside the folder of the file; copy them into one file"
+            )
+    if dataset.dtype.kind not in "iufcb":
+        raise CrimsonError(
+            f"{path}: '{dataset.name}' holds values of type {dataset.dtype}, expected integers or floats; choose another with name="
+        )
+    if not sources:
+        check_promise(path, dataset.shape, dataset.dtype.itemsize, path.stat().st_size)
+    if dataset.chunks and prod(dataset.chunks) * dataset.dtype.itemsize > _MOST_CHUNK_BYTES:
+        raise CrimsonError(f"{path}: '{dataset.name}' is stored in chunks of {dataset.chunks}, over 1 GiB each; rechunk it (h5repack)")
+
+
+def _read(box: Box, *, path: Path, name: str) -> NDArray[Any]:
+    with h5py.File(path, "r") as file:
+        return _native(file[name][box])
+
+
+def _read_series(box: Box, *, path: Path, names: tuple[str, ...]) -> NDArray[Any]:
+    with h5py.File(path, "r") as file:
+        return np.stack([_native(file[name][box[1:]]) for name in names[box[0]]])
+
+
+def _native(values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(values.dtype.newbyteorder("="), copy=False)

@@ -1,0 +1,160 @@
+"""Arrays that stay in their file: opened for each read, closed after it.
+
+No handle is kept between reads, so that a file can be moved or deleted while its stack is open
+(Windows), and so that the object can be sent to another process (dask.distributed).
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.stack import BLOCK_BYTES, pixel_chunks
+
+__all__ = ["EAGER_BYTES", "Box", "FileArray", "check_promise", "read_raw"]
+
+Box = tuple[slice, ...]
+
+EAGER_BYTES = 2 * 2**30  # what must be read whole, for want of random access, may be this large
+_TRUSTED_BYTES = 2**40  # below this, unwritten parts are taken for an unfinished acquisition
+_MOST_COMPRESSION = 1100  # deflate reaches 1032:1 at most
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FileArray:
+    """An array in a file, read box by box.
+
+    Attributes
+    ----------
+    path : Path
+        The file, for error messages.
+    read : callable
+        ``read(box) -> ndarray``, for a box of slices in the file's own order of dimensions; opens and
+        closes the file itself, and can be pickled (a `functools.partial` of a module's function).
+    stored_shape, dtype
+        As in the file.
+    stored_chunks : tuple of int, optional
+        What the file reads in one piece.
+    order : tuple of (int or None)
+        The stored dimension behind each dimension of this array. None is a new one of length 1; stored
+        dimensions that are left out must have length 1.
+    """
+
+    path: Path
+    read: Callable[[Box], NDArray[Any]]
+    stored_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    stored_chunks: tuple[int, ...] | None = None
+    order: tuple[int | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.order:
+            object.__setattr__(self, "order", tuple(range(len(self.stored_shape))))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(1 if i is None else self.stored_shape[i] for i in self.order)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.order)
+
+    def turned(self, order: tuple[int | None, ...]) -> FileArray:
+        """Reorder the dimensions, as `numpy.transpose` does; None adds one of length 1, and one of length 1 may be left out."""
+        return replace(self, order=tuple(None if i is None else self.order[i] for i in order))
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        index = index if isinstance(index, tuple) else (index,)
+        if Ellipsis in index:
+            at = index.index(Ellipsis)
+            index = (*index[:at], *[slice(None)] * (self.ndim - len(index) + 1), *index[at + 1 :])
+        index = index + (slice(None),) * (self.ndim - len(index))
+        box = [slice(None)] * len(self.stored_shape)
+        after: list[Any] = []  # what slices of step 1 cannot say is done on the block in memory
+        for i, (key, size) in enumerate(zip(index, self.shape, strict=True)):
+            start, stop, step = _bounds(key, size)
+            stored = self.order[i]
+            if stored is not None:
+                box[stored] = slice(start, stop)
+                start, stop = 0, stop - start
+            after.append(start if not isinstance(key, slice) else slice(start, stop, step) if step > 0 else slice(None, None, step))
+        try:
+            block = self.read(tuple(box))
+        except CrimsonError:
+            raise
+        except Exception as error:  # a library met bytes it does not know: the file was damaged or taken away
+            raise CrimsonError(f"{self.path}: cannot be read any more ({error}); is it whole, and still there?") from error
+        kept = [i for i in self.order if i is not None]
+        block = block.reshape([block.shape[i] for i in sorted(kept)])
+        block = block.transpose([sorted(kept).index(i) for i in kept])
+        block = np.expand_dims(block, tuple(i for i, stored in enumerate(self.order) if stored is None))
+        return np.ascontiguousarray(block[tuple(after)])
+
+    def to_dask(self) -> da.Array:
+        """A dask array with whole spectra (the last dimension) in chunks that fit those of the file."""
+        chunks = self._chunks()
+        meta = np.empty((0,) * self.ndim, dtype=self.dtype)
+        return da.from_array(self, chunks=chunks, name=False, asarray=False, meta=meta)
+
+    def _chunks(self) -> tuple[int, ...]:
+        """Like `pixel_chunks`, in multiples of the stored chunks, which are read once each."""
+        if self.stored_chunks is None:
+            return pixel_chunks(self.shape, self.dtype.itemsize)
+        unit = [1 if i is None else min(self.stored_chunks[i], self.stored_shape[i]) for i in self.order[:-1]]
+        chunks = list(unit)
+        room = BLOCK_BYTES // max(1, prod(unit) * self.shape[-1] * self.dtype.itemsize)
+        for i in reversed(range(len(unit))):
+            times = max(1, min(room, -(-self.shape[i] // unit[i])))
+            chunks[i] = min(unit[i] * times, self.shape[i])
+            room //= times
+        return (*chunks, self.shape[-1])
+
+
+def _bounds(key: Any, size: int) -> tuple[int, int, int]:
+    """First and end of an index along a dimension of `size`, rising, and the step to take there."""
+    if isinstance(key, slice):
+        start, stop, step = key.indices(size)
+        if step < 0:
+            count = len(range(start, stop, step))
+            return start + step * max(count - 1, 0), start + 1 if count else start, step
+        return start, max(start, stop), step
+    at = int(key)
+    if not -size <= at < size:
+        raise IndexError(f"index {at} of a dimension of {size}")
+    return at % size, at % size + 1, 1
+
+
+def read_raw(box: Box, *, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int = 0) -> NDArray[Any]:
+    """Read a box of an uncompressed C-ordered array that begins `offset` bytes into the file."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
+        return _copy(memory, dtype, shape, offset, box)
+
+
+def _copy(memory: mmap.mmap, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int, box: Box) -> NDArray[Any]:
+    """Copy in a function of its own: the view must be gone before the map can be closed."""
+    return np.ndarray(shape, dtype, buffer=memory, offset=offset)[box].astype(dtype.newbyteorder("="), copy=True)
+
+
+def check_promise(path: Path, shape: tuple[int, ...], itemsize: int, held_bytes: int) -> None:
+    """Refuse a header that promises far more than the file can hold.
+
+    Raises
+    ------
+    CrimsonError
+        If `shape` needs over 1 TiB and more than any compression makes of `held_bytes`.
+    """
+    promised = prod(shape) * itemsize
+    if promised > _TRUSTED_BYTES and promised > _MOST_COMPRESSION * held_bytes:
+        raise CrimsonError(
+            f"{path}: promises an array of shape {shape}, {promised / 2**40:.3g} TiB, but holds {held_bytes} bytes; "
+            "the file is damaged or was never written: acquire or export it again"
+        )

@@ -1,0 +1,196 @@
+"""The NIST BCARS layout of HDF5, which CRIkit2 reads and writes too.
+
+An image (slow y, fast x, W) lies in a group beside its dark (``Dark_*``) and the spectrum of a
+non-resonant sample (``NRB_*``); a z stack has one dataset ``…_z{n}`` a plane. The spectral axis
+is a polynomial in the pixel number, in nm. Attributes bear several names, by the age of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.io.found import Found
+from napari_crimson.io.hdf5_array import lazy_dataset, lazy_series, mean_spectrum, small_values
+
+__all__ = ["CALIBRATION", "is_nist", "number", "read", "wavenumber_from_pixels"]
+
+# quantity: attribute names, first hit wins, and the value of a file that has none of them
+CALIBRATION: dict[str, tuple[tuple[str, ...], Any]] = {
+    "centre": (("Spectrometer.calib.ctr_wl", "Spectro.CenterWavelength", "Spectro.CurrentWavelength", "Calib.ctr_wl"), 729.994),
+    "reference centre": (("Spectrometer.calib.ctr_wl0", "Calib.ctr_wl0", "Spectro.CalibWavelength"), 729.994),
+    "polynomial": (("Spectrometer.calib.a_vec", "Calib.a_vec", "Spectro.Avec"), (-0.1677407, 863.87367)),
+    "probe": (("Spectrometer.calib.probe", "Calib.probe", "Spectro.ProbeWavelength"), 771.461),
+}
+_SIGNS = ("Spectrometer.calib.", "Calib.", "Spectro.", "Raster.", "RasterScanParams.", "Macro.Raster.", "MicroStage.")
+_PLANE = re.compile(r"(?P<stack>.+)_z(?P<number>\d+)$")
+_DARK, _REFERENCE = re.compile("dark", re.IGNORECASE), re.compile("nrb", re.IGNORECASE)
+
+Datasets = dict[str, h5py.Dataset]
+
+
+def is_nist(datasets: Datasets) -> bool:
+    """Tell by its attributes, or the group's name, whether a file has this layout."""
+    return any(key.startswith("BCARSImage/") or any(note.startswith(_SIGNS) for note in item.attrs) for key, item in datasets.items())
+
+
+def read(path: Path, datasets: Datasets, name: str | None) -> Found:
+    """Read an image or a z stack of images, with its axis, dark and reference."""
+    images = _images(datasets)
+    planes = images[_choose(path, images, name)]
+    first = planes[0]
+    cars = lazy_dataset(path, first) if len(planes) == 1 else lazy_series(path, planes)
+    notes = _notes(first)
+    axis, assumed = _axis(path, first, datasets, notes)
+    dark, dark_from = _spectrum(path, first, datasets, _DARK)
+    reference, reference_from = _spectrum(path, first, datasets, _REFERENCE)
+    said = [*assumed, *dark_from, *reference_from]
+    return Found(
+        arrays={"cars": cars},
+        wavenumber=axis,
+        dark=dark,
+        reference=reference,
+        step_um=_steps(notes, planes),
+        spectra_last=True,
+        history=tuple(said),
+    )
+
+
+def wavenumber_from_pixels(
+    points: int, polynomial: Iterable[float], centre: float, reference_centre: float, probe: float
+) -> NDArray[np.float64]:
+    """Raman shift (W,) in cm⁻¹ of camera pixels, from wavelengths in nm: 1e7/λ − 1e7/probe, λ a polynomial in the pixel."""
+    wavelength = np.polyval(np.atleast_1d(np.asarray(polynomial, dtype=np.float64)), np.arange(points)) + centre - reference_centre
+    if not (wavelength > 0).all() or not probe > 0:
+        raise ValueError(f"a polynomial of {polynomial} around {centre} nm with a probe of {probe} nm gives wavelengths of no light")
+    return 1e7 / wavelength - 1e7 / probe
+
+
+def number(value: Any) -> float | None:
+    """Take an attribute as a number: scalars, arrays of one and text come in all files; None where it is none."""
+    try:
+        values = np.asarray(value.decode() if isinstance(value, bytes) else value, dtype=np.float64).ravel()
+    except (TypeError, ValueError, UnicodeDecodeError):
+        return None
+    return float(values[0]) if values.size == 1 and np.isfinite(values[0]) else None
+
+
+def _images(datasets: Datasets) -> dict[str, list[h5py.Dataset]]:
+    """The images by name, each a list of its z planes; results of a phase retrieval only if there is nothing else."""
+    spectra = {key: item for key, item in datasets.items() if item.ndim in (3, 4) and not _is_calibration(key)}
+    images: dict[str, list[tuple[int, h5py.Dataset]]] = {}
+    for key, item in spectra.items():
+        plane = _PLANE.match(key)
+        images.setdefault(plane["stack"] if plane else key, []).append((int(plane["number"]) if plane else 0, item))
+    sorted_planes = {key: [item for _, item in sorted(planes, key=lambda plane: plane[0])] for key, planes in images.items()}
+    return {key: planes for key, planes in sorted_planes.items() if planes[0].dtype.kind in "iuf"} or sorted_planes
+
+
+def _is_calibration(key: str) -> bool:
+    last = key.rpartition("/")[2]
+    return bool(_DARK.match(last) or _REFERENCE.match(last))
+
+
+def _choose(path: Path, images: dict[str, list[h5py.Dataset]], name: str | None) -> str:
+    listed = "; ".join(
+        f"'{key}' {planes[0].shape}" + (f" × {len(planes)} planes" if len(planes) > 1 else "") for key, planes in images.items()
+    )
+    if not images:
+        raise CrimsonError(
+            f"{path}: has the NIST layout but no image (y, x, wavenumber) in it; was the acquisition stopped before it began?"
+        )
+    if name is None:
+        if len(images) > 1:
+            raise CrimsonError(f"{path}: holds several images, {listed}; choose one with name=")
+        return next(iter(images))
+    wanted = name.strip("/")
+    hits = [key for key in images if key == wanted] or [key for key in images if key.rpartition("/")[2] == wanted]
+    if len(hits) != 1:
+        raise CrimsonError(f"{path}: {'several images are' if hits else 'no image is'} named '{name}'; it holds {listed}")
+    return hits[0]
+
+
+def _notes(image: h5py.Dataset) -> dict[str, Any]:
+    """Attributes of the image and, where it lacks one, of the groups it lies in."""
+    notes: dict[str, Any] = {}
+    item: h5py.Dataset | h5py.Group = image
+    while True:
+        notes = {**item.attrs, **notes}
+        if item.name == "/":
+            return notes
+        item = item.parent
+
+
+def _axis(path: Path, image: h5py.Dataset, datasets: Datasets, notes: Mapping[str, Any]) -> tuple[NDArray[np.float64], list[str]]:
+    """The axis, from the dataset that our own writer adds, else from the calibration; with what was assumed for it."""
+    points = image.shape[-1]
+    own = datasets.get(f"{image.parent.name}/wavenumber".strip("/"))
+    if own is not None and own.shape == (points,):
+        return small_values(path, own).astype(np.float64), []
+    values: dict[str, Any] = {}
+    assumed = []
+    for quantity, (keys, fallback) in CALIBRATION.items():
+        key = next((key for key in keys if key in notes), None)
+        values[quantity] = fallback if key is None else notes[key] if quantity == "polynomial" else number(notes[key])
+        if key is None:
+            assumed.append(f"{quantity} {fallback}")
+        elif values[quantity] is None:
+            raise CrimsonError(f"{path}: attribute {key} is {notes[key]!r}, not a number; give the axis with wavenumber=")
+    try:
+        axis = wavenumber_from_pixels(points, values["polynomial"], values["centre"], values["reference centre"], values["probe"])
+    except (TypeError, ValueError) as error:
+        raise CrimsonError(f"{path}: the spectral calibration cannot be used ({error}); give the axis with wavenumber=") from error
+    return axis, [f"calibration assumed, not in the file: {', '.join(assumed)}"] if assumed else []
+
+
+def _spectrum(path: Path, image: h5py.Dataset, datasets: Datasets, kind: re.Pattern[str]) -> tuple[NDArray[np.float64] | None, list[str]]:
+    """The mean of the dark or NRB frames that belong to an image, with the names that went into it.
+
+    Those beside the image come first, of them the ones not taken early; older files keep one under ``Spectra``.
+    """
+    folder = image.parent.name.strip("/")
+    fits = {
+        key: item
+        for key, item in datasets.items()
+        if kind.match(key.rpartition("/")[2])
+        and item.dtype.kind in "iuf"
+        and item.ndim <= 3
+        and item.shape[-1:] == image.shape[-1:]
+        and item.size
+    }
+    beside = [key for key in fits if key.rpartition("/")[0] == folder]
+    chosen = [key for key in beside if "early" not in key.lower()] or beside
+    if not chosen:
+        chosen = [key for key in fits if key.rpartition("/")[0].lower() == "spectra"]
+        if len(chosen) > 1:
+            return None, [f"none of {', '.join(chosen)} taken: several fit"]
+    if not chosen:
+        return None, []
+    mean = np.mean([mean_spectrum(path, fits[key]) for key in chosen], axis=0)
+    return mean, [f"{'dark' if kind is _DARK else 'reference'} from {', '.join(chosen)}"]
+
+
+def _steps(notes: Mapping[str, Any], planes: list[h5py.Dataset]) -> dict[str, float]:
+    """Steps in µm: the writer says nm, the numbers are µm."""
+    steps = {}
+    for dim, scan in (("x", "Fast"), ("y", "Slow")):
+        for prefix in (f"Raster.{scan}.", f"Macro.Raster.{scan}.", f"RasterScanParams.{scan}Axis"):
+            step = number(notes.get(f"{prefix}StepSize"))
+            start, stop, count = (number(notes.get(prefix + word)) for word in ("Start", "Stop", "Steps"))
+            if step is None and start is not None and stop is not None and count is not None and count > 1:
+                step = (stop - start) / (count - 1)
+            if step:
+                steps[dim] = abs(step)
+                break
+    if len(planes) > 1:
+        heights = [number(plane.attrs.get("Raster.Fixed.Position", plane.attrs.get("Raster.Fixed.Start"))) for plane in planes[:2]]
+        if heights[0] is not None and heights[1] is not None and heights[0] != heights[1]:
+            steps["z"] = abs(heights[1] - heights[0])
+    return steps

@@ -1,0 +1,151 @@
+"""Zarr: our own results, OME-Zarr 0.4 and 0.5, xarray stores, and any other array.
+
+Dimensions are told by their names, wherever the store keeps those; an array without names has
+spectra last.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.io.dims import stack_order, step_um
+from napari_crimson.io.found import IMAGES, Found, choose, is_spectral
+from napari_crimson.io.lazy import Box, FileArray, check_promise
+from napari_crimson.io.ome_zarr import NAMESPACE
+
+__all__ = ["read"]
+
+_MOST_CHUNK_BYTES = 2**30
+_DEPTH = 4
+
+
+def read(path: Path, name: str | None) -> Found:
+    """Read a stack from a Zarr folder; `name` is an array in it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of files beside the arrays, and of what the next specification may change
+        root = zarr.open(str(path), mode="r")
+        if isinstance(root, zarr.Array):
+            return Found(arrays={"cars": _turned(path, "", root, _dims(root, {}))}, step_um=_steps({}, {}))
+        arrays = {key: item for key, item in root.members(max_depth=_DEPTH) if isinstance(item, zarr.Array)}
+        return _from_group(path, root, arrays, name)
+
+
+def _from_group(path: Path, root: zarr.Group, arrays: dict[str, zarr.Array], name: str | None) -> Found:
+    stacks = {key: item.shape for key, item in arrays.items() if item.ndim >= 3 and "labels" not in key.split("/")}
+    main = choose(path, stacks, name or next((key for key in IMAGES if key in stacks), None))
+    folder = main.rpartition("/")[0]
+    image = _multiscale(root[folder] if folder else root, main.rpartition("/")[2])
+    wanted = [main] + [key for key in IMAGES if name is None and main in IMAGES and key != main and stacks.get(key) == stacks[main]]
+    vectors = {key.rpartition("/")[2]: item for key, item in arrays.items() if item.ndim == 1 and key.rpartition("/")[0] == folder}
+    points = [i for i in stacks[main] if i > 1]
+    axis_name = next((key for key, item in vectors.items() if is_spectral(key) and item.shape[0] in points), None)
+    spectra = {}
+    if axis_name is not None:
+        length = vectors[axis_name].shape
+        spectra = {key: _values(vectors[key]) for key in ("dark", "reference") if key in vectors and vectors[key].shape == length}
+    record = root.attrs.get(NAMESPACE)
+    record = dict(record) if isinstance(record, Mapping) else {}
+    origin, history = record.pop("source", ""), record.pop("history", ())
+    return Found(
+        arrays={_variable(key): _turned(path, key, arrays[key], _dims(arrays[key], image)) for key in wanted},
+        wavenumber=None if axis_name is None else _values(vectors[axis_name]),
+        step_um=_steps(vectors, image),
+        spectra_last=any(is_spectral(dim) for dim in _dims(arrays[main], image)),
+        history=(*([f"from {origin}"] if origin else []), *map(str, history)),
+        attrs=record,
+        **spectra,
+    )
+
+
+def _variable(key: str) -> str:
+    return key if key in IMAGES else "cars"
+
+
+def _turned(path: Path, key: str, array: zarr.Array, dims: tuple[str, ...]) -> FileArray:
+    """An array that stays in its store, spectra last as far as `dims` tell."""
+    _check(path, key, array)
+    scale, offset = array.attrs.get("scale_factor"), array.attrs.get("add_offset")
+    decode = None if scale is None and offset is None else (float(scale or 1), float(offset or 0))  # CF conventions, as xarray writes them
+    lazy = FileArray(
+        path=path,
+        read=partial(_read, path=path, key=key, decode=decode),
+        stored_shape=array.shape,
+        dtype=np.dtype(array.dtype).newbyteorder("=") if decode is None else np.dtype(np.float32),
+        stored_chunks=array.shards or array.chunks,
+    )
+    return lazy.turned(stack_order(dims, array.shape)) if dims else lazy
+
+
+def _read(box: Box, *, path: Path, key: str, decode: tuple[float, float] | None) -> NDArray[Any]:
+    values = np.asarray(zarr.open_array(str(path), path=key, mode="r")[box])
+    if decode is not None:
+        return (values * decode[0] + decode[1]).astype(np.float32)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _check(path: Path, key: str, array: zarr.Array) -> None:
+    where = f"{path}: '{key}'" if key else f"{path}:"
+    codecs = [
+        *(getattr(array.metadata, "filters", None) or ()),
+        getattr(array.metadata, "compressor", None),
+        *getattr(array.metadata, "codecs", ()),
+    ]
+    if any("pickle" in str(getattr(codec, "codec_id", getattr(codec, "codec_name", ""))).lower() for codec in codecs):
+        raise CrimsonError(f"{where} is stored as Python pickles, which run code when read, and is refused; save it again as plain numbers")
+    if np.dtype(array.dtype).kind not in "iufcb":
+        raise CrimsonError(f"{where} holds values of type {array.dtype}, expected integers or floats; choose another with name=")
+    for pieces in (array.chunks, array.shards or array.chunks):
+        if prod(min(a, b) for a, b in zip(pieces, array.shape, strict=True)) * array.dtype.itemsize > _MOST_CHUNK_BYTES:
+            raise CrimsonError(f"{where} is stored in chunks of {pieces}, over 1 GiB each; rechunk it")
+    if prod(array.shape) * array.dtype.itemsize > 2**40:
+        check_promise(path, array.shape, array.dtype.itemsize, sum(_sizes(path / key)))
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    return (child.stat().st_size for child in folder.rglob("*") if child.is_file())
+
+
+def _values(array: zarr.Array) -> NDArray[np.float64]:
+    return np.asarray(array[:], dtype=np.float64)
+
+
+def _dims(array: zarr.Array, image: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the dimensions: zarr v3's own, those of xarray's v2 stores, or those of the OME record; none if none fit."""
+    own = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    axes = own if own and all(own) else [str(axis.get("name", "")) for axis in image.get("axes", ())]
+    return tuple(map(str, axes)) if len(axes) == array.ndim else ()
+
+
+def _multiscale(group: zarr.Group, name: str) -> dict[str, Any]:
+    """What the OME record (0.4 or 0.5) of a group says of the array `name`: axes and its scale; empty if nothing."""
+    record = group.attrs.get("ome", group.attrs)
+    for image in record.get("multiscales", ()) if hasattr(record, "get") else ():
+        axes = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in image.get("axes", ())]
+        for level in image.get("datasets", ()):
+            if level.get("path") == name:
+                steps = [1.0] * len(axes)
+                for transform in [*level.get("coordinateTransformations", ()), *image.get("coordinateTransformations", ())]:
+                    if transform.get("type") == "scale":
+                        steps = [a * float(b) for a, b in zip(steps, transform["scale"], strict=True)]
+                return {"axes": axes, "steps": steps}
+    return {}
+
+
+def _steps(vectors: Mapping[str, zarr.Array], image: Mapping[str, Any]) -> dict[str, float]:
+    """Steps in µm, from coordinate arrays or the OME record."""
+    said = {axis["name"]: (step, axis.get("unit")) for axis, step in zip(image.get("axes", ()), image.get("steps", ()), strict=True)}
+    for dim in ("z", "y", "x"):
+        if dim in vectors and vectors[dim].shape[0] > 1:
+            first, second = (float(value) for value in vectors[dim][:2])
+            said[dim] = (second - first, vectors[dim].attrs.get("units"))
+    return step_um({dim: said[dim] for dim in ("z", "y", "x") if dim in said})
