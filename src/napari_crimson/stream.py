@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, product
@@ -54,13 +54,26 @@ class Progress:
 
 
 class Sink(Protocol):
-    """Where results go. `write` is called from one thread of its own, block after block."""
+    """Where results go."""
+
+    @property
+    def arrays(self) -> Mapping[str, Any]:
+        """The results by name, as they fill in."""
 
     def write(self, block: int, region: Region, results: Results, bad_pixels: int) -> None:
-        """Keep the results (*region shape, W) of a block."""
+        """Keep the results (*region shape, W) of a block; called from one thread, block after block."""
 
     def finished(self) -> dict[int, int]:
         """Give the blocks kept so far, with the number of bad pixels in each."""
+
+    def lazy(self, name: str) -> Any:
+        """Give a result (..., y, x, W) as xarray takes it, as it stands when computed."""
+
+    def complete(self, history: Sequence[str]) -> None:
+        """Take note that all blocks are there."""
+
+    def close(self) -> None:
+        """Let go of whatever is held; what was written stays."""
 
 
 def plan_blocks(
@@ -98,7 +111,7 @@ def plan_blocks(
     return [region for cell in product(*cells) for region in _cut(cell, align, pixels)]
 
 
-def stream(cars: da.Array, correct: Correct, sink: Sink, regions: Sequence[Region]) -> Iterator[Progress]:
+def stream(cars: da.Array, correct: Correct, sink: Sink, regions: Sequence[Region]) -> Generator[Progress, None, None]:
     """Correct a stack block by block.
 
     The next chunk of the input is read in one thread and the last block is written in another while

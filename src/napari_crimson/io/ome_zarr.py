@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from zarr.codecs import BloscCodec
 from zarr.errors import ZarrUserWarning
 
-__all__ = ["NAMESPACE", "TILE", "bands_first", "bands_last", "create_group"]
+__all__ = ["NAMESPACE", "TILE", "bands_first", "bands_last", "create_group", "disk_dims", "fit_tile"]
 
 NAMESPACE = "crimson"
 TILE = (64, 64)  # (y, x): with as many bands 1 MiB of float32
@@ -82,7 +82,7 @@ def create_group(
     group = zarr.create_group(path, attributes={"ome": _multiscales(image, dims, axis, steps), NAMESPACE: dict(attrs or {})})
 
     tile = {"y": chunks[0], "x": chunks[1], "wavenumber": _even(axis.size, _BANDS)}
-    names = _disk_dims(dims)
+    names = disk_dims(dims)
     sizes = dict(zip(dims, shape, strict=True))
     for name, dtype in variables.items():
         group.create_array(
@@ -108,16 +108,25 @@ def create_group(
 
 def bands_first(values: NDArray[Any], dims: tuple[str, ...]) -> NDArray[Any]:
     """Turn values from the order in memory, `dims` with wavenumber last, to the order on disk; a view."""
-    return values.transpose([dims.index(dim) for dim in _disk_dims(dims)])
+    return values.transpose([dims.index(dim) for dim in disk_dims(dims)])
 
 
 def bands_last(values: Any, dims: tuple[str, ...]) -> Any:
     """Turn values from the order on disk to the order in memory, `dims` with wavenumber last; lazy if they are."""
-    names = _disk_dims(dims)
+    names = disk_dims(dims)
     return values.transpose([names.index(dim) for dim in dims])
 
 
-def _disk_dims(dims: tuple[str, ...]) -> tuple[str, ...]:
+def fit_tile(sizes: tuple[int, int], chunks: tuple[int, int]) -> tuple[int, int]:
+    """Choose chunks on disk along (y, x) that fit those of the input, about as many pixels as in `TILE`.
+
+    Where the borders of both meet, each chunk is read once and written once.
+    """
+    y = _fit(sizes[0], chunks[0], TILE[0])
+    return y, _fit(sizes[1], chunks[1], max(1, TILE[0] * TILE[1] // y))
+
+
+def disk_dims(dims: tuple[str, ...]) -> tuple[str, ...]:
     """Order dims as OME-Zarr wants them: time, the axis of a type of its own, space."""
     return tuple(sorted(dims, key=("t", "wavenumber", "z", "y", "x").index))
 
@@ -136,7 +145,7 @@ def _multiscales(image: str, dims: tuple[str, ...], axis: NDArray[np.float64], s
     scale, start = [], []
     step = np.diff(axis)
     uniform = step.size > 0 and np.ptp(step) <= 1e-3 * abs(step.mean())
-    for dim in _disk_dims(dims):
+    for dim in disk_dims(dims):
         if dim == "wavenumber":
             axes.append({"name": dim, "type": "spectral", "unit": "1/cm"})
             scale.append(float(step.mean()) if uniform else 1.0)  # the true axis is the array `wavenumber`
@@ -150,6 +159,15 @@ def _multiscales(image: str, dims: tuple[str, ...], axis: NDArray[np.float64], s
         "version": _VERSION,
         "multiscales": [{"name": image, "axes": axes, "datasets": [{"path": image, "coordinateTransformations": transforms}]}],
     }
+
+
+def _fit(size: int, chunk: int, limit: int) -> int:
+    """Choose a part or a multiple of `chunk` near `limit`; `limit` itself where there is none."""
+    if chunk >= size:
+        return _even(size, limit)
+    if chunk <= limit:
+        return min(size, chunk * max(1, limit // 4 // chunk))
+    return max((part for part in range(limit // 4 + 1, 2 * limit + 1) if chunk % part == 0), default=limit)
 
 
 def _even(size: int, limit: int) -> int:

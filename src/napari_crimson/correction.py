@@ -1,0 +1,158 @@
+"""What is done to each spectrum, as one callable: dark, saturation, remover.
+
+`plan_correction` checks all of it ahead of any work. A `Correction` can be pickled, to serve a graph that
+runs in other processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.remover import Remover, load_remover
+from napari_crimson.stack import as_stack
+
+__all__ = ["Correction", "Data", "RemoverLike", "Settings", "SpectrumLike", "load_once", "plan_correction"]
+
+RemoverLike = str | Path | Remover | Callable[..., Any]
+Data = xr.Dataset | xr.DataArray | NDArray[Any]
+SpectrumLike = str | ArrayLike | xr.DataArray | None
+Recipe = tuple[str, str, str]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Settings:
+    """What may be chosen about a correction; the words of `remove_background`."""
+
+    reference: SpectrumLike = "auto"
+    dark: SpectrumLike = "auto"
+    device: str = "auto"
+    precision: str = "auto"
+    uncertainty: bool = False
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Correction:
+    """Correct raw spectra.
+
+    Attributes
+    ----------
+    remover : Remover, or tuple of str
+        Ready to be called, or its name, device and precision, to be loaded once in each process.
+    wavenumber : ndarray, shape (W,)
+    dark : ndarray, shape (W,), optional
+    reference : ndarray, shape (W,), optional
+        Dark subtracted already.
+    uncertainty : bool
+    """
+
+    remover: Remover | Recipe
+    wavenumber: NDArray[np.float64]
+    dark: NDArray[np.float32] | None
+    reference: NDArray[np.float32] | None
+    uncertainty: bool
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the results."""
+        return ["raman", "uncertainty"] if self.uncertainty else ["raman"]
+
+    def __call__(self, raw: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
+        """Correct raw spectra (N, W) as stored; NaN for pixels that are saturated or hold no spectrum."""
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, and so without a result
+            spectra = raw.astype(np.float32)
+        if np.issubdtype(raw.dtype, np.integer):
+            spectra[raw.max(axis=1) == np.iinfo(raw.dtype).max] = np.nan
+        if self.dark is not None:
+            spectra -= self.dark
+        remover = self.remover if isinstance(self.remover, Remover) else load_once(*self.remover)
+        if self.uncertainty:
+            return dict(zip(self.names, remover(spectra, self.wavenumber, self.reference, uncertainty=True), strict=True))
+        return {"raman": remover(spectra, self.wavenumber, self.reference)}
+
+
+def plan_correction(
+    data: Data, remover: Remover, settings: Settings, *, wavenumber: ArrayLike | None = None
+) -> tuple[xr.Dataset, Correction]:
+    """Take the data as a stack, settle its spectra, and check that the remover can do what is asked.
+
+    Raises
+    ------
+    CrimsonError
+        If data are no stack, a spectrum does not fit the axis, or the remover refuses.
+    """
+    if wavenumber is not None and isinstance(data, xr.Dataset | xr.DataArray):
+        raise CrimsonError("wavenumber= is the axis of a plain array; this stack has its own, ds['wavenumber']")
+    stack = as_stack(data, wavenumber=wavenumber)
+    given = np.asarray(data["wavenumber"] if isinstance(data, xr.Dataset | xr.DataArray) else wavenumber)
+    descending = bool(given[0] > given[-1])
+    axis = stack["wavenumber"].values
+    counts = _spectrum("dark", settings.dark, stack, descending)
+    ref = _spectrum("reference", settings.reference, stack, descending)
+    if ref is not None and counts is not None:
+        ref = ref - counts
+    correction = Correction(
+        remover=remover,
+        wavenumber=axis,
+        dark=None if counts is None else counts.astype(np.float32),
+        reference=None if ref is None else ref.astype(np.float32),
+        uncertainty=settings.uncertainty,
+    )
+    correction(np.full((1, axis.size), np.nan, dtype=np.float32))  # costs nothing, and the remover sees that all fits
+    return stack, correction
+
+
+def _spectrum(name: str, value: SpectrumLike, stack: xr.Dataset, descending: bool) -> NDArray[np.float64] | None:
+    """Give a dark or reference spectrum (W,) on the axis of the stack, or None.
+
+    A plain array is in the order of the data: `descending` where the stack has been turned.
+    """
+    axis = stack["wavenumber"].values
+    if isinstance(value, str):
+        if value != "auto":
+            raise CrimsonError(f"{name}={value!r}: give 'auto' (the stack's own), None, or a spectrum of {axis.size} points")
+        values = np.asarray(stack[name].values, dtype=np.float64) if name in stack else None
+    elif value is None:
+        values = None
+    elif isinstance(value, xr.DataArray) and "wavenumber" in value.coords:
+        values = _interpolate(name, value, axis)
+    else:
+        values = np.asarray(value, dtype=np.float64)
+        if values.shape != axis.shape:
+            raise CrimsonError(
+                f"a {name} of shape {values.shape} for spectra of {axis.size} points; give ({axis.size},), "
+                "or a DataArray with its own coordinate 'wavenumber'"
+            )
+        values = values[::-1] if descending else values
+    if values is not None and not np.isfinite(values).all():
+        raise CrimsonError(f"the {name} holds {(~np.isfinite(values)).sum()} values that are not finite; mend it, or say {name}=None")
+    return values
+
+
+def _interpolate(name: str, spectrum: xr.DataArray, axis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bring a spectrum to `axis`, which it must cover: nothing is invented at the ends."""
+    if spectrum.dims != ("wavenumber",):
+        raise CrimsonError(f"a {name} with dims {spectrum.dims}; average it to one spectrum along 'wavenumber'")
+    ordered = spectrum.sortby("wavenumber")
+    own = ordered["wavenumber"].values.astype(np.float64)
+    slack = 1e-6 * (axis[-1] - axis[0])
+    if own[0] > axis[0] + slack or own[-1] < axis[-1] - slack:
+        raise CrimsonError(
+            f"the {name} covers {own[0]:g}–{own[-1]:g} cm⁻¹, the stack {axis[0]:g}–{axis[-1]:g}; "
+            f"give one that covers it, or cut the stack: ds.sel(wavenumber=slice({own[0]:g}, {own[-1]:g}))"
+        )
+    return np.interp(axis, own, ordered.values.astype(np.float64))
+
+
+@lru_cache(maxsize=4)
+def load_once(name: str, device: str, precision: str) -> Remover:
+    """Load a remover by name, once in a process."""
+    return load_remover(name, device=device, precision=precision)

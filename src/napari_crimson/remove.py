@@ -1,0 +1,224 @@
+"""The whole job: a stack and settings in, the corrected stack out.
+
+`plan_removal` checks everything and opens the place for the results, so that errors come before any
+work; `Removal.run` does the work block by block; `remove_background` is both in one call, or a lazy
+graph. What is done to a spectrum is in `correction`, the loop in `stream`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from napari_crimson.correction import Correction, Data, RemoverLike, Settings, SpectrumLike, plan_correction
+from napari_crimson.errors import CrimsonError
+from napari_crimson.io.ome_zarr import fit_tile
+from napari_crimson.lazy import correct_lazily
+from napari_crimson.provenance import fingerprint, history_line, record
+from napari_crimson.remover import Remover, load_remover
+from napari_crimson.sinks import MemorySink, ZarrSink
+from napari_crimson.stack import PIXEL_DIMS
+from napari_crimson.stream import Progress, Region, Sink, plan_blocks, stream
+
+__all__ = ["Removal", "plan_removal", "remove_background"]
+
+
+@dataclass(kw_only=True)
+class Removal:
+    """A job ready to run, of `plan_removal`.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        The stack with the results in the sink: NaN where no block has been written yet.
+    remover : Remover
+    sink : Sink
+    regions : list
+        The blocks of pixels, in the order of work.
+    """
+
+    dataset: xr.Dataset
+    remover: Remover
+    sink: Sink
+    regions: list[Region]
+    _correction: Correction
+    _started: bool = field(default=False, init=False)
+
+    def run(self) -> Generator[Progress, None, None]:
+        """Do the work, once. Closing the generator stops within a block and keeps what has been written."""
+        if self._started:
+            raise CrimsonError("this job has been run; plan it again, with the same output it goes on where it stopped")
+        self._started = True
+        with closing(self.sink):
+            with closing(stream(self.dataset["cars"].data, self._correction, self.sink, self.regions)) as steps:
+                yield from steps
+            bad = sum(self.sink.finished().values())
+            if bad:
+                pixels = prod(self.dataset["cars"].shape[:-1])
+                self.dataset.attrs["history"][-1] += f"; {bad} of {pixels} pixels hold no spectrum"
+            self.sink.complete(self.dataset.attrs["history"])
+
+
+def plan_removal(
+    data: Data,
+    remover: RemoverLike = "cnn",
+    *,
+    wavenumber: ArrayLike | None = None,
+    reference: SpectrumLike = "auto",
+    dark: SpectrumLike = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    output: str | Path | None = None,
+    uncertainty: bool = False,
+    resume: bool = True,
+) -> Removal:
+    """Check a job and make it ready to run; see `remove_background` for parameters and errors."""
+    settings = Settings(reference=reference, dark=dark, device=device, precision=precision, uncertainty=uncertainty)
+    loaded = load_remover(remover, device=device, precision=precision)
+    stack, correction = plan_correction(data, loaded, settings, wavenumber=wavenumber)
+    cars = stack["cars"]
+    note = record(stack, loaded, settings)
+    history = [*stack.attrs["history"], history_line(note)]
+    sink: MemorySink | ZarrSink
+    if output is None:
+        _check_memory(4 * cars.size * len(correction.names))
+        sink = MemorySink(cars.shape, correction.names)
+    else:
+        sink = _zarr_sink(output, stack, correction, {"source": stack.attrs["source"], "history": history, **note}, resume)
+    results = {name: (cars.dims, sink.lazy(name), note) for name in correction.names}
+    return Removal(
+        dataset=stack.assign(results).assign_attrs(history=history),
+        remover=loaded,
+        sink=sink,
+        regions=plan_blocks(cars.shape, cars.data.chunks, align=sink.align),
+        _correction=correction,
+    )
+
+
+def remove_background(
+    data: Data,
+    remover: RemoverLike = "cnn",
+    *,
+    wavenumber: ArrayLike | None = None,
+    reference: SpectrumLike = "auto",
+    dark: SpectrumLike = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    output: str | Path | None = None,
+    lazy: bool = False,
+    uncertainty: bool = False,
+    resume: bool = True,
+    progress: Callable[[Progress], object] | None = None,
+) -> xr.Dataset:
+    """Remove the non-resonant background of a stack.
+
+    Parameters
+    ----------
+    data : xarray.Dataset, DataArray or ndarray, shape ([T,] [Z,] Y, X, W)
+        A stack of `open_stack`, or an array with `wavenumber`.
+    remover : str, path, Remover or callable
+        As in `load_remover`.
+    wavenumber : array_like, shape (W,), optional
+        Raman shift in cm⁻¹ of a plain array.
+    reference, dark : "auto", None, array_like (W,) or DataArray
+        Spectrum of a purely non-resonant sample, and counts without light. ``"auto"`` takes the
+        stack's own if it has them; a DataArray on another axis is interpolated, if it covers the
+        stack. Dark is subtracted from the stack and from the reference.
+    device, precision : str
+        As in `load_remover`.
+    output : path, optional
+        Write OME-Zarr to this path ending in .zarr, or into this folder as ``<source>.zarr``; else the
+        result stays in memory.
+    lazy : bool
+        Compute nothing now: the results are dask arrays that correct what is asked of them, in any
+        process they are sent to.
+    uncertainty : bool
+        Also give the standard deviation.
+    resume : bool
+        Go on with a partial output of the same job. False replaces an earlier output.
+    progress : callable, optional
+        Called with a `Progress` after each block.
+
+    Returns
+    -------
+    xarray.Dataset
+        The stack with variable ``raman``, and ``uncertainty`` if asked for, float32 in the dims of
+        ``cars``; NaN in a pixel that is saturated, empty or not finite, and in that pixel alone. A
+        line in attrs ``history``; remover, settings and version in the attrs of ``raman``.
+
+    Raises
+    ------
+    CrimsonError
+        Before any work: unknown remover, device not there, an axis or spectrum that does not fit, no
+        uncertainty to give, a result larger than memory, an output that is taken, locked or not
+        writable. During it: a full disk; finished blocks are kept.
+    """
+    if lazy:
+        if output is not None or progress is not None:
+            raise CrimsonError("lazy=True computes nothing yet: leave output= and progress= out, and save the result with save_stack")
+        settings = Settings(reference=reference, dark=dark, device=device, precision=precision, uncertainty=uncertainty)
+        return correct_lazily(data, remover, settings, wavenumber=wavenumber)
+    job = plan_removal(
+        data,
+        remover,
+        wavenumber=wavenumber,
+        reference=reference,
+        dark=dark,
+        device=device,
+        precision=precision,
+        output=output,
+        uncertainty=uncertainty,
+        resume=resume,
+    )
+    with closing(job.run()) as steps:
+        for step in steps:
+            if progress is not None:
+                progress(step)
+    return job.dataset
+
+
+def _zarr_sink(output: str | Path, stack: xr.Dataset, correction: Correction, attrs: dict[str, Any], resume: bool) -> ZarrSink:
+    """Open the place on disk, its chunks cut where those of the input are cut."""
+    cars = stack["cars"]
+    tile = fit_tile((cars.sizes["y"], cars.sizes["x"]), (max(cars.data.chunks[-3]), max(cars.data.chunks[-2])))
+    return ZarrSink(
+        _output_path(output, stack),
+        tuple(str(dim) for dim in cars.dims),
+        cars.shape,
+        cars["wavenumber"].values,
+        correction.names,
+        fingerprint=fingerprint(cars.data, correction, attrs, tile),
+        tile=tile,
+        steps={dim: float(np.diff(stack[dim].values[:2])[0]) for dim in PIXEL_DIMS if dim in stack.coords and stack.sizes[dim] > 1},
+        attrs=attrs,
+        resume=resume,
+    )
+
+
+def _output_path(output: str | Path, stack: xr.Dataset) -> Path:
+    """Settle where the group goes, and keep it apart from the source."""
+    path = Path(output).expanduser()
+    source = Path(stack.attrs["source"] or "stack")
+    if path.suffix != ".zarr":
+        path = path / f"{source.stem}.zarr"
+    if path.resolve() == source.resolve() or path.resolve() in source.resolve().parents:
+        raise CrimsonError(f"{path} is the stack itself; choose another output")
+    return path
+
+
+def _check_memory(size: int) -> None:
+    available = psutil.virtual_memory().available
+    if size > 0.6 * available:
+        raise CrimsonError(
+            f"a result of {size / 2**30:.3g} GiB for {available / 2**30:.3g} GiB of free memory; "
+            "give output= a path ending in .zarr, and it is written to disk block by block"
+        )
