@@ -1,0 +1,122 @@
+"""A result layer that fills in while the work goes on.
+
+The layer shows the sink itself, the array in memory or the zarr on disk: a dask array over it would
+keep planes it has read before they were written. All but `sample_block` belongs to the main thread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_crimson.plugin.layers import KEY, PARTIAL, axis_falls, bands_front, limits, metadata_from_stack
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_crimson.remove import Removal
+    from napari_crimson.stream import Progress, Region
+
+__all__ = ["LiveLayer", "growing_data", "sample_block"]
+
+_SAMPLE_PIXELS = 64  # of a block, looked at for the contrast
+_SAMPLE_BLOCKS = 64
+
+
+class LiveLayer:
+    """The layer of a running removal.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Gets the new layer.
+    source : napari.layers.Image
+        Lends scale, translate, units and axis labels. Where its axis falls, while a stack's rises,
+        the new layer is mirrored, so that both show the same wavenumber.
+    removal : Removal
+        The planned work; its sink is shown.
+    """
+
+    def __init__(self, viewer: ViewerModel, source: Image, removal: Removal) -> None:
+        self._viewer = viewer
+        self._removal = removal
+        self._samples: list[NDArray[np.float32]] = []
+        self._limits = (0.0, 1.0)
+        data = growing_data(removal)
+        scale, translate = np.array(source.scale, dtype=float), np.array(source.translate, dtype=float)
+        if axis_falls(source):
+            translate[0] += scale[0] * (data.shape[0] - 1)
+            scale[0] *= -1
+        self.layer: Image = viewer.add_image(
+            data,
+            name=f"{source.name} · {removal.remover.name}",
+            scale=scale,
+            translate=translate,
+            units=source.units,
+            axis_labels=source.axis_labels,
+            contrast_limits=self._limits,
+            rgb=False,
+            metadata={KEY: self._record("partial")},
+        )
+
+    def show(self, progress: Progress, sample: NDArray[np.float32] | None = None) -> None:
+        """Show what has been written since; `sample` of the new values moves the contrast, unless the user has."""
+        if sample is not None and len(self._samples) < _SAMPLE_BLOCKS:
+            self._samples.append(sample)
+            self._stretch(limits(np.concatenate([values.ravel() for values in self._samples])))
+        self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def finish(self, *, complete: bool) -> None:
+        """Show the end: the whole result, or what there is of it, marked as a part."""
+        if self.layer not in self._viewer.layers:
+            return
+        if complete:
+            if not isinstance(self._removal.sink.arrays["raman"], np.ndarray):
+                self.layer.data = bands_front(self._removal.dataset["raman"].data)
+            self.layer.metadata = {**self.layer.metadata, KEY: self._record("complete")}
+        else:
+            self.layer.name += PARTIAL
+        self.layer.refresh()
+
+    def _record(self, status: str) -> dict[str, Any]:
+        record = metadata_from_stack(self._removal.dataset, "raman")
+        record["provenance"]["status"] = status
+        return record
+
+    def _stretch(self, found: tuple[float, float]) -> None:
+        if np.allclose(self.layer.contrast_limits, self._limits):
+            self.layer.contrast_limits = found
+            self._limits = found
+
+
+def growing_data(removal: Removal) -> Any:
+    """Give the sink's array in a layer's order (wavenumber, [t,] [z,] y, x); what is written later shows in it."""
+    array = removal.sink.arrays["raman"]
+    if isinstance(array, np.ndarray):
+        return bands_front(array)
+    return _TimeBehind(array) if "t" in removal.dataset["cars"].dims else array
+
+
+def sample_block(data: Any, region: Region) -> NDArray[np.float32]:
+    """Read some spectra of the middle row of a block from `growing_data`; for the worker's thread."""
+    *lead, rows, columns = region
+    every = max(1, (columns.stop - columns.start) // _SAMPLE_PIXELS)
+    index = (*(part.start for part in lead), (rows.start + rows.stop) // 2, slice(columns.start, columns.stop, every))
+    return np.asarray(data[(slice(None), *index)])
+
+
+class _TimeBehind:
+    """An array on disk (t, wavenumber, z, y, x) seen as (wavenumber, t, z, y, x)."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.shape = (array.shape[1], array.shape[0], *array.shape[2:])
+        self.dtype, self.ndim = array.dtype, array.ndim
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        band, time, *rest = key if isinstance(key, tuple) and len(key) > 1 else (key, slice(None))
+        values = np.asarray(self._array[(time, band, *rest)])
+        return values.swapaxes(0, 1) if isinstance(band, slice) and isinstance(time, slice) else values

@@ -1,0 +1,62 @@
+"""The dock widget *Plugins › CRIMSON › Open stack*: for files that need a word more than a name.
+
+napari's own reader takes ``.tif`` first, and a file may hold several stacks or no wavenumbers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from magicgui.types import FileDialogMode
+from magicgui.widgets import Container, FileEdit, LineEdit, PushButton, RadioButtons
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.job import tell
+from napari_crimson.plugin.layers import layer_data_from_stack
+from napari_crimson.plugin.typed_axis import EXAMPLE, HELP, wavenumber_from_text
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["OpenWidget"]
+
+_FILE, _FOLDER = "file", "folder"
+
+
+class OpenWidget(Container):  # type: ignore[type-arg]
+    """Asks for a file or folder, its wavenumbers and which stack of it, and opens it lazily."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._kind = RadioButtons(name="kind", label="Open a", choices=[_FILE, _FOLDER], orientation="horizontal")
+        self._path = FileEdit(name="path", label="Path", mode=FileDialogMode.EXISTING_FILE)
+        self._axis = LineEdit(name="wavenumber", label="Axis", tooltip=HELP + "\nEmpty: as the file says.")
+        self._array = LineEdit(name="array", label="Array", tooltip="Which stack of the file; empty where it holds one.")
+        self._open = PushButton(name="open_button", text="Open")
+        super().__init__(widgets=[self._kind, self._path, self._axis, self._array])
+        self.append(self._open)  # what is added later makes magicgui align the labels
+        self._axis.native.setPlaceholderText("as the file says; or " + EXAMPLE)
+        self._array.native.setPlaceholderText("the only one")
+        self._kind.changed.connect(self._kind_changed)
+        self._open.changed.connect(self.open)
+
+    def _kind_changed(self, kind: str) -> None:
+        self._path.mode = FileDialogMode.EXISTING_DIRECTORY if kind == _FOLDER else FileDialogMode.EXISTING_FILE
+
+    def open(self) -> None:
+        """Open what is named; errors are told as notifications."""
+        from napari_crimson.io import open_stack
+
+        try:
+            path = Path(str(self._path.value))
+            if path == Path():
+                raise CrimsonError("no file is chosen; name a file, or a folder that is a Zarr or holds numbered TIFFs")
+            wavenumber = wavenumber_from_text(self._axis.value)
+            stack = open_stack(path, wavenumber=wavenumber, name=self._array.value.strip() or None)
+            layers = layer_data_from_stack(stack)
+        except CrimsonError as error:
+            tell(error)
+            return
+        for data, attributes, _ in layers:
+            self._viewer.add_image(data, **attributes)

@@ -1,0 +1,31 @@
+"""napari's reader: files and folders `open_stack` knows, as lazy layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from napari_crimson.io.formats import can_open
+
+__all__ = ["get_reader", "read"]
+
+
+def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
+    """Return `read` if `path` looks like a stack, else None; looks at a few bytes only."""
+    paths = [path] if isinstance(path, str) else list(path)
+    return read if paths and all(can_open(one) for one in paths) else None
+
+
+def read(path: str | Sequence[str]) -> list[Any]:
+    """Open one stack or several as lazy layers.
+
+    Raises
+    ------
+    CrimsonError
+        If a file is damaged, or does not say its wavenumbers.
+    """
+    from napari_crimson.io import open_stack
+    from napari_crimson.plugin.layers import layer_data_from_stack
+
+    paths = [path] if isinstance(path, str) else list(path)
+    return [layer for one in paths for layer in layer_data_from_stack(open_stack(one))]
