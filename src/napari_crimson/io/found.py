@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["IMAGES", "SPECTRAL_NAMES", "Found", "choose", "is_spectral"]
+__all__ = ["IMAGES", "SPECTRA", "SPECTRAL_NAMES", "Found", "choose", "is_spectral"]
 
 IMAGES = ("cars", "raman", "uncertainty")  # variables of a stack with a spectrum in each pixel
 
+SPECTRA: tuple[str, ...] = ("dark", "reference")  # variables with one spectrum for the whole stack
 SPECTRAL_NAMES = ("wavenumber", "raman_shift", "ramanshift", "raman", "shift", "wavelength", "freq", "wn", "nu")
 
 
@@ -30,8 +31,8 @@ class Found:
         as far as the format tells.
     wavenumber : ndarray, shape (W,), optional
         Raman shift in cm⁻¹, where the file tells.
-    dark, reference : ndarray, shape (W,), optional
-        In the order of `wavenumber`.
+    spectra : mapping of str to ndarray, shape (W,)
+        ``dark`` and ``reference``, as far as they are there, in the order of `wavenumber`.
     step_um : mapping
         Pixel step in µm by dimension.
     spectra_last : bool
@@ -44,8 +45,7 @@ class Found:
 
     arrays: Mapping[str, Any]
     wavenumber: NDArray[Any] | None = None
-    dark: NDArray[Any] | None = None
-    reference: NDArray[Any] | None = None
+    spectra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     step_um: Mapping[str, float] = field(default_factory=dict)
     spectra_last: bool = False
     history: tuple[str, ...] = ()

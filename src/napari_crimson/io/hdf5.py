@@ -12,7 +12,7 @@ import h5py
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io import nist
-from napari_crimson.io.found import Found, choose, is_spectral
+from napari_crimson.io.found import SPECTRA, Found, choose, is_spectral
 from napari_crimson.io.hdf5_array import lazy_dataset, small_values
 
 __all__ = ["datasets_in", "read"]
@@ -69,11 +69,11 @@ def _largest(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) ->
     axis = small_values(path, vectors[near[0]])
     spectra = {
         word: small_values(path, item)
-        for word in ("dark", "reference")
+        for word in SPECTRA
         for key, item in vectors.items()
         if key.rpartition("/")[2].lower() == word and item.size == axis.size
     }
-    return Found(arrays={"cars": cars}, wavenumber=axis, **spectra)
+    return Found(arrays={"cars": cars}, wavenumber=axis, spectra=spectra)
 
 
 def _links(file: h5py.File) -> str:

@@ -62,10 +62,12 @@ class FileArray:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Sizes of the dimensions, in this array's order."""
         return tuple(1 if i is None else self.stored_shape[i] for i in self.order)
 
     @property
     def ndim(self) -> int:
+        """Number of dimensions."""
         return len(self.order)
 
     def turned(self, order: tuple[int | None, ...]) -> FileArray:
@@ -103,13 +105,17 @@ class FileArray:
         """A dask array with whole spectra (the last dimension) in chunks that fit those of the file."""
         chunks = self._chunks()
         meta = np.empty((0,) * self.ndim, dtype=self.dtype)
-        return da.from_array(self, chunks=chunks, name=False, asarray=False, meta=meta)
+        lazy: da.Array = da.from_array(self, chunks=chunks, name=False, asarray=False, fancy=False, meta=meta)  # type: ignore[no-untyped-call]
+        return lazy
 
     def _chunks(self) -> tuple[int, ...]:
         """Like `pixel_chunks`, in multiples of the stored chunks, which are read once each."""
         if self.stored_chunks is None:
             return pixel_chunks(self.shape, self.dtype.itemsize)
         unit = [1 if i is None else min(self.stored_chunks[i], self.stored_shape[i]) for i in self.order[:-1]]
+        most = 8 * BLOCK_BYTES // max(1, self.shape[-1] * self.dtype.itemsize)  # rather read a piece twice than hold a whole file
+        for i in range(len(unit)):
+            unit[i] = max(1, min(unit[i], most // max(1, prod(unit[i + 1 :]))))
         chunks = list(unit)
         room = BLOCK_BYTES // max(1, prod(unit) * self.shape[-1] * self.dtype.itemsize)
         for i in reversed(range(len(unit))):

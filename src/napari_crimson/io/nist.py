@@ -55,8 +55,7 @@ def read(path: Path, datasets: Datasets, name: str | None) -> Found:
     return Found(
         arrays={"cars": cars},
         wavenumber=axis,
-        dark=dark,
-        reference=reference,
+        spectra={word: values for word, values in (("dark", dark), ("reference", reference)) if values is not None},
         step_um=_steps(notes, planes),
         spectra_last=True,
         history=tuple(said),
@@ -70,7 +69,7 @@ def wavenumber_from_pixels(
     wavelength = np.polyval(np.atleast_1d(np.asarray(polynomial, dtype=np.float64)), np.arange(points)) + centre - reference_centre
     if not (wavelength > 0).all() or not probe > 0:
         raise ValueError(f"a polynomial of {polynomial} around {centre} nm with a probe of {probe} nm gives wavelengths of no light")
-    return 1e7 / wavelength - 1e7 / probe
+    return np.asarray(1e7 / wavelength - 1e7 / probe, dtype=np.float64)
 
 
 def number(value: Any) -> float | None:

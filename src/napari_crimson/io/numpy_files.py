@@ -17,7 +17,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.io.found import Found, choose, is_spectral
+from napari_crimson.io.found import SPECTRA, Found, choose, is_spectral
 from napari_crimson.io.lazy import EAGER_BYTES, FileArray, read_raw
 
 __all__ = ["read"]
@@ -67,8 +67,8 @@ def _read_archive(path: Path, name: str | None) -> Found:
     axis = next((values for key, values in vectors.items() if is_spectral(key)), None)
     if axis is None:
         return Found(arrays={"cars": cars})
-    spectra = {key: vectors[key] for key in ("dark", "reference") if key in vectors and vectors[key].size == axis.size}
-    return Found(arrays={"cars": cars}, wavenumber=axis, **spectra)
+    spectra = {key: vectors[key] for key in SPECTRA if key in vectors and vectors[key].size == axis.size}
+    return Found(arrays={"cars": cars}, wavenumber=axis, spectra=spectra)
 
 
 def _stored(path: Path, info: zipfile.ZipInfo, header: Header) -> FileArray:

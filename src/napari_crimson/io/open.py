@@ -69,7 +69,7 @@ def _stack(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) 
         return make_stack(array, axis, step_um=found.step_um, source=str(path), **extra)
 
     main, *others = found.arrays
-    stack = build(main, dark=found.dark, reference=found.reference, history=[*found.history, *history])
+    stack = build(main, **found.spectra, history=[*found.history, *history])
     stack = stack.rename({} if main == "cars" else {"cars": main})
     for other in others:
         stack[other] = build(other)["cars"]

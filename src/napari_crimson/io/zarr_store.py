@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import zarr
@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import stack_order, step_um
-from napari_crimson.io.found import IMAGES, Found, choose, is_spectral
+from napari_crimson.io.found import IMAGES, SPECTRA, Found, choose, is_spectral
 from napari_crimson.io.lazy import Box, FileArray, check_promise
 from napari_crimson.io.ome_zarr import NAMESPACE
 
 __all__ = ["read"]
+
+Array: TypeAlias = "zarr.Array[Any]"
 
 _MOST_CHUNK_BYTES = 2**30
 _DEPTH = 4
@@ -40,11 +42,11 @@ def read(path: Path, name: str | None) -> Found:
         return _from_group(path, root, arrays, name)
 
 
-def _from_group(path: Path, root: zarr.Group, arrays: dict[str, zarr.Array], name: str | None) -> Found:
+def _from_group(path: Path, root: zarr.Group, arrays: dict[str, Array], name: str | None) -> Found:
     stacks = {key: item.shape for key, item in arrays.items() if item.ndim >= 3 and "labels" not in key.split("/")}
     main = choose(path, stacks, name or next((key for key in IMAGES if key in stacks), None))
     folder = main.rpartition("/")[0]
-    image = _multiscale(root[folder] if folder else root, main.rpartition("/")[2])
+    image = _multiscale(cast("zarr.Group", root[folder]) if folder else root, main.rpartition("/")[2])
     wanted = [main] + [key for key in IMAGES if name is None and main in IMAGES and key != main and stacks.get(key) == stacks[main]]
     vectors = {key.rpartition("/")[2]: item for key, item in arrays.items() if item.ndim == 1 and key.rpartition("/")[0] == folder}
     points = [i for i in stacks[main] if i > 1]
@@ -52,8 +54,8 @@ def _from_group(path: Path, root: zarr.Group, arrays: dict[str, zarr.Array], nam
     spectra = {}
     if axis_name is not None:
         length = vectors[axis_name].shape
-        spectra = {key: _values(vectors[key]) for key in ("dark", "reference") if key in vectors and vectors[key].shape == length}
-    record = root.attrs.get(NAMESPACE)
+        spectra = {key: _values(vectors[key]) for key in SPECTRA if key in vectors and vectors[key].shape == length}
+    record = _attrs(root).get(NAMESPACE)
     record = dict(record) if isinstance(record, Mapping) else {}
     origin, history = record.pop("source", ""), record.pop("history", ())
     return Found(
@@ -63,7 +65,7 @@ def _from_group(path: Path, root: zarr.Group, arrays: dict[str, zarr.Array], nam
         spectra_last=any(is_spectral(dim) for dim in _dims(arrays[main], image)),
         history=(*([f"from {origin}"] if origin else []), *map(str, history)),
         attrs=record,
-        **spectra,
+        spectra=spectra,
     )
 
 
@@ -71,10 +73,10 @@ def _variable(key: str) -> str:
     return key if key in IMAGES else "cars"
 
 
-def _turned(path: Path, key: str, array: zarr.Array, dims: tuple[str, ...]) -> FileArray:
+def _turned(path: Path, key: str, array: Array, dims: tuple[str, ...]) -> FileArray:
     """An array that stays in its store, spectra last as far as `dims` tell."""
     _check(path, key, array)
-    scale, offset = array.attrs.get("scale_factor"), array.attrs.get("add_offset")
+    scale, offset = _attrs(array).get("scale_factor"), _attrs(array).get("add_offset")
     decode = None if scale is None and offset is None else (float(scale or 1), float(offset or 0))  # CF conventions, as xarray writes them
     lazy = FileArray(
         path=path,
@@ -93,7 +95,7 @@ def _read(box: Box, *, path: Path, key: str, decode: tuple[float, float] | None)
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _check(path: Path, key: str, array: zarr.Array) -> None:
+def _check(path: Path, key: str, array: Array) -> None:
     where = f"{path}: '{key}'" if key else f"{path}:"
     codecs = [
         *(getattr(array.metadata, "filters", None) or ()),
@@ -115,21 +117,25 @@ def _sizes(folder: Path) -> Iterator[int]:
     return (child.stat().st_size for child in folder.rglob("*") if child.is_file())
 
 
-def _values(array: zarr.Array) -> NDArray[np.float64]:
+def _attrs(node: Array | zarr.Group) -> dict[str, Any]:
+    return dict(node.attrs)
+
+
+def _values(array: Array) -> NDArray[np.float64]:
     return np.asarray(array[:], dtype=np.float64)
 
 
-def _dims(array: zarr.Array, image: Mapping[str, Any]) -> tuple[str, ...]:
+def _dims(array: Array, image: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the dimensions: zarr v3's own, those of xarray's v2 stores, or those of the OME record; none if none fit."""
-    own = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    own = getattr(array.metadata, "dimension_names", None) or _attrs(array).get("_ARRAY_DIMENSIONS")
     axes = own if own and all(own) else [str(axis.get("name", "")) for axis in image.get("axes", ())]
     return tuple(map(str, axes)) if len(axes) == array.ndim else ()
 
 
 def _multiscale(group: zarr.Group, name: str) -> dict[str, Any]:
     """What the OME record (0.4 or 0.5) of a group says of the array `name`: axes and its scale; empty if nothing."""
-    record = group.attrs.get("ome", group.attrs)
-    for image in record.get("multiscales", ()) if hasattr(record, "get") else ():
+    attrs = _attrs(group)
+    for image in attrs.get("ome", attrs).get("multiscales", ()):
         axes = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in image.get("axes", ())]
         for level in image.get("datasets", ()):
             if level.get("path") == name:
@@ -141,11 +147,11 @@ def _multiscale(group: zarr.Group, name: str) -> dict[str, Any]:
     return {}
 
 
-def _steps(vectors: Mapping[str, zarr.Array], image: Mapping[str, Any]) -> dict[str, float]:
+def _steps(vectors: Mapping[str, Array], image: Mapping[str, Any]) -> dict[str, float]:
     """Steps in µm, from coordinate arrays or the OME record."""
     said = {axis["name"]: (step, axis.get("unit")) for axis, step in zip(image.get("axes", ()), image.get("steps", ()), strict=True)}
     for dim in ("z", "y", "x"):
         if dim in vectors and vectors[dim].shape[0] > 1:
-            first, second = (float(value) for value in vectors[dim][:2])
-            said[dim] = (second - first, vectors[dim].attrs.get("units"))
+            first, second = (float(value) for value in _values(vectors[dim])[:2])
+            said[dim] = (second - first, _attrs(vectors[dim]).get("units"))
     return step_um({dim: said[dim] for dim in ("z", "y", "x") if dim in said})

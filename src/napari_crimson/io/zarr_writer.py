@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
+import zarr
 
-from napari_crimson.io.found import IMAGES
+from napari_crimson.io.found import IMAGES, SPECTRA
 from napari_crimson.io.ome_zarr import TILE, bands_first, create_group, disk_dims
 from napari_crimson.stack import PIXEL_DIMS
 
@@ -30,12 +31,12 @@ def write(ds: xr.Dataset, path: Path) -> None:
         shape,
         ds["wavenumber"].values,
         {name: ds[name].dtype for name in images},
-        spectra={name: ds[name].values for name in ("dark", "reference") if name in ds},
+        spectra={name: ds[name].values for name in SPECTRA if name in ds},
         steps=steps_of(ds),
         attrs={"status": "complete", **record_of(ds)},
     )
     for name in images:
-        array = group[name]
+        array = cast("zarr.Array[Any]", group[name])
         for region in _slabs(shape, ds[name].dtype.itemsize):
             spans = dict(zip(dims, region, strict=True))
             array[tuple(spans[dim] for dim in disk_dims(dims))] = bands_first(np.asarray(ds[name].data[region]), dims)

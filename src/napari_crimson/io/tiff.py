@@ -1,0 +1,114 @@
+"""TIFF, OME-TIFF and ImageJ hyperstacks: a page for each wavenumber, along C, Z or T."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.io.dims import stack_order, step_um
+from napari_crimson.io.found import Found, choose
+from napari_crimson.io.lazy import FileArray, check_promise, read_raw
+from napari_crimson.io.tiff_pages import Page, lazy_pages
+
+__all__ = ["page_of", "read"]
+
+
+def read(path: Path, name: str | None) -> Found:
+    """Read a stack from TIFF; `name` is that of an image series in it, or its number."""
+    with tifffile.TiffFile(path) as tif:
+        _check_chain(path, tif)
+        if name is None and _is_loose(tif):
+            pages = [page_of(series.keyframe) for series in tif.series]
+            return Found(arrays={"cars": lazy_pages(path, pages, (len(pages),), tif.series[0].keyframe).turned((1, 2, 0))})
+        series = _series(path, tif, name)
+        axes, shape = tuple(series.axes.lower()), series.shape
+        if "s" in axes and shape[axes.index("s")] in (3, 4):
+            raise CrimsonError(f"{path}: a colour image of shape {shape} ({series.axes}); a stack has one grey image for each wavenumber")
+        array = _lazy(path, series)
+        return Found(arrays={"cars": array.turned(stack_order(axes, shape))}, step_um=_steps(tif, tif.series.index(series)))
+
+
+def page_of(page: tifffile.TiffPage | tifffile.TiffFrame) -> Page:
+    """Note where a page lies."""
+    offsets, sizes = (np.asarray(values, dtype=np.int64) for values in (page.dataoffsets, page.databytecounts))
+    return Page(Path(page.parent.filehandle.path), offsets, sizes)
+
+
+def _check_chain(path: Path, tif: tifffile.TiffFile) -> None:
+    """Refuse a file whose list of pages breaks off: read as it stands, it would be a stack with fewer wavenumbers."""
+    with path.open("rb") as file:
+        file.seek(tif.pages.next_page_offset or 0)
+        after = file.read(tif.tiff.offsetsize)
+    if len(after) < tif.tiff.offsetsize or any(after):
+        raise CrimsonError(f"{path}: the list of pages breaks off after page {len(tif.pages)}; the file is truncated, copy it again")
+
+
+def _is_loose(tif: tifffile.TiffFile) -> bool:
+    """Tell whether the file holds single images, all alike, that were written one by one."""
+    likeness = {(*series.shape, series.dtype, series.keyframe.compression, series.keyframe.is_contiguous) for series in tif.series}
+    return len(tif.series) > 2 and len(likeness) == 1 and all(series.ndim == 2 for series in tif.series)
+
+
+def _series(path: Path, tif: tifffile.TiffFile, name: str | None) -> tifffile.TiffPageSeries:
+    """The image series by name or number, or the largest."""
+    if not tif.series:
+        raise CrimsonError(f"{path}: holds no image; export it again")
+    names = [series.name for series in tif.series]
+    keys = {
+        (one if one and names.count(one) == 1 else str(i)): series for i, (one, series) in enumerate(zip(names, tif.series, strict=True))
+    }
+    if name is not None and name.isdecimal() and int(name) < len(names):
+        return tif.series[int(name)]
+    return keys[choose(path, {key: series.shape for key, series in keys.items()}, name)]
+
+
+def _lazy(path: Path, series: tifffile.TiffPageSeries) -> FileArray:
+    """An array in the file's own order of axes: from one stretch of the file if it is one, else from its pages."""
+    shape, dtype, first = series.shape, np.dtype(series.dtype), series.keyframe
+    stored = np.dtype(first.parent.byteorder + dtype.char)
+    if series.dataoffset is not None and not series.is_multifile:
+        needed, size = series.dataoffset + prod(shape) * dtype.itemsize, path.stat().st_size
+        if needed > size:
+            raise CrimsonError(f"{path}: shape {shape} ends at byte {needed}, the file has {size}; it is truncated, copy it again")
+        return FileArray(
+            path=path,
+            read=partial(read_raw, path=path, dtype=stored, shape=shape, offset=series.dataoffset),
+            stored_shape=shape,
+            dtype=dtype.newbyteorder("="),
+        )
+    check_promise(path, shape, dtype.itemsize, path.stat().st_size)
+    pages = [page_of(page) for page in series.pages if page is not None]
+    if len(pages) != prod(shape[:-2]):
+        raise CrimsonError(
+            f"{path}: has {len(pages)} of {prod(shape[:-2])} pages; put the other files of the set beside it, or copy it again"
+        )
+    if len(first.shape) != 2 or first.shape != shape[-2:]:
+        raise CrimsonError(f"{path}: pages of shape {first.shape} in a stack of {shape}; save it with one grey page for each wavenumber")
+    folder = path.parent.resolve()
+    outside = next((page.path for page in pages if not page.path.resolve().is_relative_to(folder)), None)
+    if outside is not None:
+        raise CrimsonError(f"{path}: takes pages from {outside}, outside its folder; put the files of the set together")
+    return lazy_pages(path, pages, shape[:-2], first)
+
+
+def _steps(tif: tifffile.TiffFile, number: int) -> dict[str, float]:
+    """Pixel steps in µm from the OME record or ImageJ's; other programs' dots per inch mean nothing."""
+    if tif.is_ome and tif.ome_metadata:
+        images: Any = tifffile.xml2dict(tif.ome_metadata).get("OME", {}).get("Image", [])
+        images = images if isinstance(images, list) else [images]
+        pixels = images[number].get("Pixels", {}) if number < len(images) else {}
+        sizes = {dim: (pixels.get(f"PhysicalSize{dim.upper()}"), pixels.get(f"PhysicalSize{dim.upper()}Unit", "µm")) for dim in "zyx"}
+        return step_um(sizes)
+    if tif.is_imagej and tif.imagej_metadata:
+        unit = tif.imagej_metadata.get("unit")
+        tags = tif.pages[0].aspage().tags
+        rates = {dim: tags.valueof(code) for dim, code in (("x", "XResolution"), ("y", "YResolution"))}
+        steps = {dim: (rate[1] / rate[0], unit) for dim, rate in rates.items() if rate and rate[0]}
+        return step_um({**steps, "z": (tif.imagej_metadata.get("spacing"), unit)})
+    return {}
