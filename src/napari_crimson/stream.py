@@ -103,11 +103,12 @@ def plan_blocks(
     align = align or (1,) * len(sizes)
     pixels = max(1, block_bytes // (4 * shape[-1]))
 
-    cells: list[list[tuple[int, int]]] = []
-    budget = pixels
-    for size, borders, step in zip(reversed(sizes), reversed(chunks[:-1]), reversed(align), strict=True):
-        cells.insert(0, _cells(size, borders, step, budget))
-        budget //= max(stop - start for start, stop in cells[0])
+    cells = [_cells(*axis) for axis in zip(sizes, chunks[:-1], align, strict=True)]
+    longest = [max(stop - start for start, stop in axis) for axis in cells]
+    room = pixels // prod(longest)  # how many cells make up a block
+    for axis in reversed(range(len(sizes))):
+        cells[axis] = _join(cells[axis], longest[axis] * max(1, room))
+        room //= ceil(max(stop - start for start, stop in cells[axis]) / longest[axis])
     return [region for cell in product(*cells) for region in _cut(cell, align, pixels)]
 
 
@@ -203,11 +204,12 @@ def _read_ahead(
         values: NDArray[Any] = cars[tuple(slice(*span) for span in hull)].compute(scheduler="synchronous")
         return values
 
-    ahead = reader.submit(read, hulls[0][0]) if hulls else None
-    for (hull, blocks), following in zip(hulls, [*hulls[1:], None], strict=True):
+    reads = (reader.submit(read, hull) for hull, _ in hulls)  # each begins when asked for
+    ahead = next(reads, None)
+    for hull, blocks in hulls:
         assert ahead is not None
         values = ahead.result()
-        ahead = reader.submit(read, following[0]) if following else None
+        ahead = next(reads, None)
         for block in blocks:
             part = tuple(slice(cut.start - start, cut.stop - start) for cut, (start, _) in zip(regions[block], hull, strict=True))
             yield block, values[part].reshape(-1, values.shape[-1])
@@ -221,16 +223,21 @@ def _hull(region: Region, borders: Sequence[NDArray[np.int64]]) -> tuple[tuple[i
     )
 
 
-def _cells(size: int, chunks: tuple[int, ...], step: int, budget: int) -> list[tuple[int, int]]:
-    """Cut an axis where a border of the input meets one of the sink; join what stays within `budget`."""
+def _cells(size: int, chunks: tuple[int, ...], step: int) -> list[tuple[int, int]]:
+    """Cut an axis where a border of the input meets one of the sink."""
     borders = [int(border) for border in np.cumsum(chunks) if border % step == 0 and border < size]
-    cells: list[tuple[int, int]] = []
-    for start, stop in zip([0, *borders], [*borders, size], strict=True):
-        if cells and stop - cells[-1][0] <= budget:
-            cells[-1] = (cells[-1][0], stop)
+    return list(zip([0, *borders], [*borders, size], strict=True))
+
+
+def _join(cells: list[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
+    """Join neighbours up to an extent of `limit`."""
+    joined = cells[:1]
+    for start, stop in cells[1:]:
+        if stop - joined[-1][0] <= limit:
+            joined[-1] = (joined[-1][0], stop)
         else:
-            cells.append((start, stop))
-    return cells
+            joined.append((start, stop))
+    return joined
 
 
 def _cut(cell: tuple[tuple[int, int], ...], align: tuple[int, ...], pixels: int) -> Iterator[Region]:
