@@ -47,6 +47,8 @@ class FileArray:
     order : tuple of (int or None)
         The stored dimension behind each dimension of this array. None is a new one of length 1; stored
         dimensions that are left out must have length 1.
+    falls : bool
+        The last dimension is read from its end.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class FileArray:
     dtype: np.dtype[Any]
     stored_chunks: tuple[int, ...] | None = None
     order: tuple[int | None, ...] = ()
+    falls: bool = False
 
     def __post_init__(self) -> None:
         if not self.order:
@@ -74,23 +77,33 @@ class FileArray:
         """Reorder the dimensions, as `numpy.transpose` does; None adds one of length 1, and one of length 1 may be left out."""
         return replace(self, order=tuple(None if i is None else self.order[i] for i in order))
 
+    def falling(self) -> FileArray:
+        """Turn the spectra, the last dimension, end for end; to be done after `turned`."""
+        return replace(self, falls=not self.falls)
+
     def __getitem__(self, index: Any) -> NDArray[Any]:
         index = index if isinstance(index, tuple) else (index,)
-        if Ellipsis in index:
-            at = index.index(Ellipsis)
-            index = (*index[:at], *[slice(None)] * (self.ndim - len(index) + 1), *index[at + 1 :])
-        index = index + (slice(None),) * (self.ndim - len(index))
-        box = [slice(None)] * len(self.stored_shape)
-        after: list[Any] = []  # what slices of step 1 cannot say is done on the block in memory
-        for i, (key, size) in enumerate(zip(index, self.shape, strict=True)):
-            start, stop, step = _bounds(key, size)
-            stored = self.order[i]
-            if stored is not None:
-                box[stored] = slice(start, stop)
-                start, stop = 0, stop - start
-            after.append(start if not isinstance(key, slice) else slice(start, stop, step) if step > 0 else slice(None, None, step))
+        at = next((i for i, key in enumerate(index) if key is Ellipsis), len(index))
+        rest = (slice(None),) * (self.ndim - len(index) + (at < len(index)))
+        index = (*index[:at], *rest, *index[at + 1 :])
+
+        wanted = [_positions(key, size) for key, size in zip(index, self.shape, strict=True)]
+        if self.falls:
+            wanted[-1] = self.shape[-1] - 1 - wanted[-1]
+        bounds = [slice(int(one.min(initial=size)), int(one.max(initial=-1)) + 1) for one, size in zip(wanted, self.shape, strict=True)]
+        bounds = [one if one.stop > one.start else slice(0, 0) for one in bounds]
+        stored = dict(zip(self.order, bounds, strict=True))
+        block = self._read(tuple(stored.get(i, slice(0, 1)) for i in range(len(self.stored_shape))))
+        for i, (one, bound) in enumerate(zip(wanted, bounds, strict=True)):
+            if one.size != block.shape[i] or (one.size > 1 and one[0] > one[-1]) or np.any(np.diff(one) != 1):
+                block = block.take(one - bound.start, axis=i)
+        scalars = tuple(i for i, key in enumerate(index) if isinstance(key, int | np.integer))
+        return np.asarray(block.squeeze(scalars), order="C")
+
+    def _read(self, box: Box) -> NDArray[Any]:
+        """Read a box of the file and turn it."""
         try:
-            block = self.read(tuple(box))
+            block = self.read(box)
         except CrimsonError:
             raise
         except Exception as error:  # a library met bytes it does not know: the file was damaged or taken away
@@ -98,14 +111,13 @@ class FileArray:
         kept = [i for i in self.order if i is not None]
         block = block.reshape([block.shape[i] for i in sorted(kept)])
         block = block.transpose([sorted(kept).index(i) for i in kept])
-        block = np.expand_dims(block, tuple(i for i, stored in enumerate(self.order) if stored is None))
-        return np.ascontiguousarray(block[tuple(after)])
+        return np.expand_dims(block, tuple(i for i, stored in enumerate(self.order) if stored is None))
 
     def to_dask(self) -> da.Array:
         """A dask array with whole spectra (the last dimension) in chunks that fit those of the file."""
         chunks = self._chunks()
         meta = np.empty((0,) * self.ndim, dtype=self.dtype)
-        lazy: da.Array = da.from_array(self, chunks=chunks, name=False, asarray=False, fancy=False, meta=meta)  # type: ignore[no-untyped-call]
+        lazy: da.Array = da.from_array(self, chunks=chunks, name=False, asarray=False, meta=meta)  # type: ignore[no-untyped-call]
         return lazy
 
     def _chunks(self) -> tuple[int, ...]:
@@ -125,18 +137,15 @@ class FileArray:
         return (*chunks, self.shape[-1])
 
 
-def _bounds(key: Any, size: int) -> tuple[int, int, int]:
-    """First and end of an index along a dimension of `size`, rising, and the step to take there."""
+def _positions(key: Any, size: int) -> NDArray[np.int64]:
+    """What a slice, an integer, a mask or a list of integers takes of a dimension of `size`."""
     if isinstance(key, slice):
-        start, stop, step = key.indices(size)
-        if step < 0:
-            count = len(range(start, stop, step))
-            return start + step * max(count - 1, 0), start + 1 if count else start, step
-        return start, max(start, stop), step
-    at = int(key)
-    if not -size <= at < size:
-        raise IndexError(f"index {at} of a dimension of {size}")
-    return at % size, at % size + 1, 1
+        return np.arange(*key.indices(size))
+    if isinstance(key, int | np.integer):
+        if not -size <= key < size:
+            raise IndexError(f"index {key} of a dimension of {size}")
+        return np.array([int(key) % size])
+    return np.arange(size)[np.asarray(key)].astype(np.int64, copy=False)
 
 
 def read_raw(box: Box, *, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int = 0) -> NDArray[Any]:

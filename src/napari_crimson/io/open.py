@@ -63,13 +63,16 @@ def _stack(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) 
     from napari_crimson.stack import make_stack
 
     axis, band, history = _axis(path, found, wavenumber)
+    falls = axis.size > 1 and axis[0] > axis[-1]  # turned here, in the file, where a block or a band can still be read alone
+    order = slice(None, None, -1 if falls else 1)
 
     def build(name: str, **extra: Any) -> xr.Dataset:
-        array = _bands_last(found.arrays[name], band)
-        return make_stack(array, axis, step_um=found.step_um, source=str(path), **extra)
+        array = _bands_last(found.arrays[name], band, falls=falls)
+        return make_stack(array, axis[order], step_um=found.step_um, source=str(path), **extra)
 
     main, *others = found.arrays
-    stack = build(main, **found.spectra, history=[*found.history, *history])
+    spectra = {word: values[order] for word, values in found.spectra.items()}
+    stack = build(main, **spectra, history=[*found.history, *history])
     stack = stack.rename({} if main == "cars" else {"cars": main})
     for other in others:
         stack[other] = build(other)["cars"]
@@ -108,12 +111,15 @@ def _axis(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) -
     return axis, band, [*([said] if said else []), *said_of_band]
 
 
-def _bands_last(array: Any, band: int) -> Any:
-    """Turn dimension `band` last; what lies in a file becomes a dask array."""
+def _bands_last(array: Any, band: int, *, falls: bool) -> Any:
+    """Turn dimension `band` last, and its end to the front if it falls; what lies in a file becomes a dask array."""
     from napari_crimson.io.lazy import FileArray
 
     order = (*(i for i in range(len(array.shape)) if i != band), band)
-    return array.turned(order).to_dask() if isinstance(array, FileArray) else array.transpose(order)
+    if not isinstance(array, FileArray):
+        return array.transpose(order)[..., slice(None, None, -1 if falls else 1)]
+    array = array.turned(order)
+    return (array.falling() if falls else array).to_dask()
 
 
 def _one_line(error: Exception) -> str:
