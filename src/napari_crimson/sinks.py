@@ -166,6 +166,8 @@ class ZarrSink:
     def complete(self, history: Sequence[str]) -> None:
         """Mark the result as complete, with its history, and drop the list of blocks."""
         ours = dict(cast("dict[str, Any]", self._group.attrs[NAMESPACE]))
+        if ours["status"] == "complete":
+            return
         ours |= {"status": "complete", "history": list(history)}
         ours |= {"blocks": len(self._finished), "bad_pixels": sum(self._finished.values())}
         with _disk_errors(self.path):

@@ -27,20 +27,14 @@ Results = Mapping[str, NDArray[np.float32]]
 Correct = Callable[[NDArray[Any]], Results]
 
 BLOCK_BYTES = 16 * 2**20  # of float32 spectra: about a second of a network on a laptop, so stopping is prompt
+_BLOCKS, _PIXELS = 32, 256  # a small stack also shows progress, in this many blocks, but none smaller than this
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far the loop is, after a block has been written.
+    """How far the loop is, after the block of pixels `region` has been written.
 
-    Attributes
-    ----------
-    region : tuple of slice
-        The pixels just written.
-    bad_pixels : int
-        Pixels without a result so far.
-    spectra_per_s : float
-        Rate of this run; blocks of an earlier run do not count.
+    `bad_pixels` have no result; `spectra_per_s` is the rate of this run, without blocks of an earlier one.
     """
 
     region: Region
@@ -97,11 +91,11 @@ def plan_blocks(
     align : tuple, optional
         Chunks of the sink over the pixel dims: blocks begin and end on their borders.
     block_bytes : int
-        Size of a block as float32; one chunk of the sink at least.
+        Largest size of a block as float32, unless a chunk of the sink is larger.
     """
     sizes = shape[:-1]
     align = align or (1,) * len(sizes)
-    pixels = max(1, block_bytes // (4 * shape[-1]))
+    pixels = max(1, min(block_bytes // (4 * shape[-1]), max(_PIXELS, ceil(prod(sizes) / _BLOCKS))))
 
     cells = [_cells(*axis) for axis in zip(sizes, chunks[:-1], align, strict=True)]
     longest = [max(stop - start for start, stop in axis) for axis in cells]

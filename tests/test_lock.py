@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from napari_crimson import CrimsonError
+from napari_crimson.lock import Lock
+
+HOLD = """
+import sys, pathlib
+from napari_crimson.lock import Lock
+lock = Lock(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_another_process_is_refused_and_after_its_death_followed(tmp_path):
+    path = tmp_path / "a.zarr"
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(CrimsonError, match=str(holder.pid)):
+            Lock(path)
+        holder.kill()
+        holder.wait()
+        assert path.with_name("a.zarr.lock").exists()
+        mine = Lock(path)
+    mine.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_number_used_again_does_not_hold(tmp_path):
+    path = tmp_path / "a.zarr"
+    held = Lock(path)
+    note = json.loads(held.file.read_text())
+    held.file.write_text(json.dumps(note | {"started": note["started"] - 1000}))
+    Lock(path).release()
+
+
+@pytest.mark.parametrize("text", ["", "junk", '{"pid": 1, "host": "another-microscope", "started": 0}'])
+def test_a_lock_nothing_is_known_of_holds_and_says_how_to_get_out(tmp_path, text):
+    file = tmp_path / "a.zarr.lock"
+    file.write_text(text)
+    with pytest.raises(CrimsonError, match=r"delete .*a\.zarr\.lock"):
+        Lock(tmp_path / "a.zarr")
+    assert file.read_text() == text
+
+
+def test_releasing_twice_does_not_free_what_another_took(tmp_path):
+    first = Lock(tmp_path / "a.zarr")
+    first.release()
+    second = Lock(tmp_path / "a.zarr")
+    first.release()
+    with pytest.raises(CrimsonError):
+        Lock(tmp_path / "a.zarr")
+    second.release()
