@@ -30,6 +30,7 @@ Float64 = NDArray[np.float64]
 
 FEWEST_POINTS = 8
 BATCH_VALUES = 2**18  # values of one batch: some 15 MB with all that is made of them, which mostly stay in the cache
+MOST_WORKERS = 16  # bounds the memory on large machines
 DARK_RATIO = 1e-3  # intensities below this share of the spectrum's level are noise; resonant dips stop at a few hundredths
 TREND_RATIO = 0.1  # a trend of the real part below this share of its mean comes from a phase gone astray
 
@@ -122,7 +123,7 @@ class KramersKronig(Remover):
             batch = slice(start, start + rows)
             raman[batch] = plan.retrieve(log_amplitude(spectra[batch]))
 
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_WORKERS)) as pool:
             list(pool.map(run, range(0, len(spectra), rows)))  # listing them raises what a batch raised
         return raman, None
 

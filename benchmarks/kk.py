@@ -1,0 +1,99 @@
+# ruff: noqa: T201, S603 - a script that prints its table and runs the interpreter it is given
+"""Time Kramers–Kronig, and CRIkit2 beside it where there is an environment that has it.
+
+    python benchmarks/kk.py [--crikit crikit/bin/python] [--points 1000] [--spectra 8192]
+
+`make_crikit_fixtures.py` tells how to make that environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+JOBS = ("kk", "kk, phase and scale corrected", "kk, corrected, no reference")
+CRIKIT_SPECTRA = 256  # enough for a steady rate: its corrections go spectrum by spectrum
+
+
+def simulate(spectra: int, points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """CARS (N, W) with ten lines each and photon noise, the axis, and a reference."""
+    rng = np.random.default_rng(0)
+    wavenumber = np.linspace(500.0, 2500.0, points)
+    u = np.linspace(-1, 1, points)
+    lines = 0.2 * rng.random((spectra, 10, 1)) * 10 / (rng.uniform(500, 2500, (spectra, 10, 1)) - wavenumber - 10j)
+    excitation = 2e4 * np.exp(-(u**2))
+    cars = rng.poisson(excitation * np.abs(1 + 0.1 * u + lines.sum(axis=1)) ** 2)
+    return cars.astype(np.float32), wavenumber, excitation.astype(np.float32)
+
+
+def rate(job: Callable[[], object], spectra: int) -> float:
+    """Spectra a second, the best of three after a first call."""
+    job()
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        job()
+        times.append(time.perf_counter() - start)
+    return spectra / min(times)
+
+
+def time_ours(spectra: int, points: int) -> list[float]:
+    """Rates of the three jobs."""
+    from napari_crimson.remover.kramers_kronig import KKSettings, KramersKronig
+
+    cars, wavenumber, reference = simulate(spectra, points)
+    plain, corrected = KramersKronig(KKSettings(phase_correction=False, scale_correction=False)), KramersKronig()
+    return [
+        rate(lambda: plain(cars, wavenumber, reference), spectra),
+        rate(lambda: corrected(cars, wavenumber, reference), spectra),
+        rate(lambda: corrected(cars, wavenumber), spectra),
+    ]
+
+
+def time_crikit(points: int) -> list[float]:
+    """Rates of the first two jobs in CRIkit2, with the settings of its own that are nearest."""
+    from crikit.cri.error_correction import PhaseErrCorrectALS, ScaleErrCorrectSG
+    from crikit.cri.kk import KramersKronig
+
+    cars, _, reference = simulate(CRIKIT_SPECTRA, points)
+    x, nrb = cars.astype(np.float64), reference.astype(np.float64)
+    kk = KramersKronig(pad_factor=1)
+    phase = PhaseErrCorrectALS(smoothness_param=30, asym_param=0.01, redux=20, verbose=False)
+    scale = ScaleErrCorrectSG(win_size=601, order=2)
+    return [
+        rate(lambda: kk.calculate(x, nrb), CRIKIT_SPECTRA),
+        rate(lambda: scale.calculate(phase.calculate(kk.calculate(x, nrb)[None])), CRIKIT_SPECTRA),
+    ]
+
+
+def main() -> None:
+    """Print one row a job."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--crikit", metavar="PYTHON", help="an interpreter that has CRIkit2")
+    parser.add_argument("--points", type=int, default=1000)
+    parser.add_argument("--spectra", type=int, default=8192)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    a = parser.parse_args()
+    if a.inside:
+        print(json.dumps(time_crikit(a.points)))
+        return
+    ours = time_ours(a.spectra, a.points)
+    theirs: list[float] = []
+    if a.crikit:
+        command = [a.crikit, __file__, "--inside", "--points", str(a.points)]
+        theirs = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    print(f"spectra a second, {a.points} points; Python {sys.version.split()[0]}, numpy {np.__version__}")
+    print(f"{'':32s}{'ours':>10s}{'CRIkit2':>10s}{'ratio':>8s}")
+    for i, job in enumerate(JOBS):
+        other = f"{theirs[i]:10,.0f}{ours[i] / theirs[i]:8.1f}" if i < len(theirs) else f"{'–':>10s}{'–':>8s}"
+        print(f"{job:32s}{ours[i]:10,.0f}{other}")
+
+
+if __name__ == "__main__":
+    main()
