@@ -1,0 +1,86 @@
+"""Devices: which there are, which one a name means, and the precision that is fast there."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+import torch
+
+from napari_crimson.errors import CrimsonError
+
+__all__ = ["describe_device", "devices", "free_memory", "inference_dtype", "resolve_device", "training_dtype"]
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def devices() -> list[tuple[str, str]]:
+    """Names that `resolve_device` takes here, each with a label for people, ``auto`` first."""
+    real = [*(f"cuda:{k}" for k in range(torch.cuda.device_count())), *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+    labels = [(name, describe_device(name)) for name in real]
+    return [("auto", f"auto → {labels[0][1]}"), *labels]
+
+
+def describe_device(name: str) -> str:
+    """A device in words, with its free memory where it has its own."""
+    if name.startswith("cuda"):
+        return f"{name} ({torch.cuda.get_device_name(name)}, {free_memory(name) / 2**30:.1f} GiB free)"
+    return name
+
+
+def free_memory(name: str) -> int:
+    """Free bytes on a device; for the CPU and for shared memory, what the operating system has free."""
+    if name.startswith("cuda"):
+        return torch.cuda.mem_get_info(torch.device(name))[0]
+    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 4 * 2**30  # Windows does not tell without another library; this only bounds a batch
+
+
+def resolve_device(name: str = "auto") -> str:
+    """The device that `name` means here: ``auto`` is the first GPU, else the CPU.
+
+    Raises
+    ------
+    CrimsonError
+        If the device is not there, with those that are.
+    """
+    here = [known for known, _ in devices()[1:]]
+    if name == "auto":
+        return here[0]
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in here:
+        raise CrimsonError(f"no device '{name}' here; there is {', '.join(here)} (a GPU needs its driver and a torch built for it), or say 'auto'")
+    return wanted
+
+
+def inference_dtype(device: str, precision: str = "auto") -> torch.dtype:
+    """The number format layers run in: ``auto`` is half precision where the hardware has it.
+
+    Raises
+    ------
+    CrimsonError
+        If `precision` is unknown.
+    """
+    if precision == "auto":
+        if device.startswith("cuda"):
+            return torch.float16
+        return torch.bfloat16 if device == "cpu" and _cpu_has_bfloat16() else torch.float32
+    if precision not in _DTYPES:
+        raise CrimsonError(f"no precision '{precision}'; there are auto, {', '.join(_DTYPES)}")
+    return _DTYPES[precision]
+
+
+def training_dtype(device: torch.device) -> torch.dtype:
+    """The number format training runs its layers in."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    return inference_dtype(device.type)
+
+
+@cache
+def _cpu_has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware (AVX-512 BF16 or AMX); elsewhere it is slower than float32."""
+    flags = torch.backends.cpu.get_cpu_capability()
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+    return bool(amx or (flags.startswith("AVX512") and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()))

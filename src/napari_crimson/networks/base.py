@@ -1,0 +1,78 @@
+"""What both networks share: features in front, padding to their stride, mean and standard deviation behind."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from napari_crimson.networks.features import CHANNELS, features
+
+__all__ = ["Head", "Network", "ResidualBlock"]
+
+
+class Network(nn.Module):
+    """Spectra (N, W) on a uniform axis → r or Im χ_R and its standard deviation, both (N, W) float32.
+
+    Subclasses give `stride`, the multiple of points their layers need, and `body`: channels
+    (N, 9, W) → (N, 2, W), the answer relative to the amplitude and the logarithm of its deviation.
+    """
+
+    stride: int
+
+    @abstractmethod
+    def body(self, channels: Tensor) -> Tensor:
+        """Run the layers."""
+
+    def forward(self, cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Correct `cars` (N, W) float32; see `features` for the inputs."""
+        channels, amplitude = features(cars, wavenumber, reference)
+        points = cars.shape[1]
+        padded = nn.functional.pad(channels, (0, -points % self.stride), mode="replicate")
+        out = self.body(padded.to(next(self.parameters()).dtype))[..., :points].float()
+        return out[:, 0] * amplitude, (out[:, 1].clamp(-8.0, 4.0)).exp() * amplitude
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions around a shortcut; without normalisation, so that amplitudes survive.
+
+    The second convolution starts at zero: a fresh network is shallow and trains without blowing up.
+    """
+
+    def __init__(self, width: int, kernel: int, *, dilation: int = 1) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(width, width, kernel, padding=dilation * (kernel // 2), dilation=dilation)
+        self.second = nn.Conv1d(width, width, kernel, padding=kernel // 2)
+        self.act = nn.LeakyReLU(0.1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, width, L) → the same
+        """Add what the block found."""
+        return x + self.second(self.act(self.first(self.act(x))))
+
+
+class Head(nn.Module):
+    """From coarse features (N, width, L) and the channels (N, 9, L·stride) to the two outputs at every point.
+
+    All layers run at the coarse length, with the channels of `stride` neighbouring points side by side: the same
+    answer as layers at full length, in shapes that processors are fast at. The deviation is read off the same
+    features, and learning it leaves them as they are: how sure the network is must not cost how right it is.
+    """
+
+    def __init__(self, width: int, stride: int, *, hidden: int = 96) -> None:
+        super().__init__()
+        self.stride = stride
+        self.mix = nn.Conv1d(width + CHANNELS * stride, hidden, 3, padding=1)
+        self.act = nn.LeakyReLU(0.1)
+        self.mean = nn.Conv1d(hidden, stride, 3, padding=1)
+        self.log_sd = nn.Conv1d(hidden, stride, 3, padding=1)
+        nn.init.zeros_(self.mean.weight)  # the first answer is "no resonance", not noise
+
+    def forward(self, coarse: Tensor, channels: Tensor) -> Tensor:
+        """Return (N, 2, L·stride)."""
+        n, count, points = channels.shape
+        beside = channels.view(n, count, -1, self.stride).transpose(2, 3).reshape(n, count * self.stride, -1)
+        mixed = self.act(self.mix(torch.cat([coarse, beside], dim=1)))
+        outputs = torch.stack([self.mean(mixed), self.log_sd(mixed.detach())], dim=1)  # (N, 2, stride, L)
+        return outputs.transpose(2, 3).reshape(n, 2, points)

@@ -1,0 +1,53 @@
+"""`CNN`: a residual U-Net over the spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from napari_crimson.networks.base import Head, Network, ResidualBlock
+from napari_crimson.networks.features import CHANNELS
+
+__all__ = ["CNN"]
+
+
+class CNN(Network):
+    """A stem that gathers four points to one, levels that halve the length, and the way back up.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of each level, finest (a quarter of the points) first.
+    kernel : int
+        Points of each convolution.
+    dilations : sequence of int
+        One residual block each at the coarsest level, so that it sees the whole spectrum.
+    """
+
+    stem_stride = 4
+
+    def __init__(self, widths: Sequence[int] = (48, 64, 96, 128), kernel: int = 3, dilations: Sequence[int] = (1, 2, 4)) -> None:
+        super().__init__()
+        self.stride = self.stem_stride * 2 ** (len(widths) - 1)
+        self.stem = nn.Conv1d(CHANNELS, widths[0], 15, stride=self.stem_stride, padding=6)
+        self.down_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
+        self.downs = nn.ModuleList(nn.Conv1d(a, b, 4, stride=2, padding=1) for a, b in zip(widths, widths[1:], strict=False))
+        self.bottom = nn.Sequential(*(ResidualBlock(widths[-1], kernel, dilation=d) for d in dilations))
+        self.ups = nn.ModuleList(nn.ConvTranspose1d(b, a, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        self.up_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
+        self.head = Head(widths[0], self.stem_stride)
+
+    def body(self, channels: Tensor) -> Tensor:
+        """(N, 9, W) → (N, 2, W), W a multiple of `stride`."""
+        x = self.stem(channels)
+        shortcuts: list[Tensor] = []
+        for block, down in zip(self.down_blocks, self.downs, strict=True):
+            x = block(x)
+            shortcuts.append(x)
+            x = down(x)
+        x = self.bottom(x)
+        for up, block in zip(reversed(self.ups), reversed(self.up_blocks), strict=True):
+            x = block(up(x) + shortcuts.pop())
+        out: Tensor = self.head(x, channels)
+        return out

@@ -1,0 +1,91 @@
+"""What a network sees of a spectrum: channels computed from the intensity and the reference.
+
+Scaling lives here, so that it is the same in training and in use: multiplying a spectrum by a constant
+changes no channel. The channels are made in float32, whatever the precision of the layers behind:
+a line of 1 % on a background of 1 would be lost in bfloat16 otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+__all__ = ["CHANNELS", "features"]
+
+CHANNELS = 9
+_FLOOR = 3e-3  # of the mean intensity: below it a logarithm would show noise only
+_SMOOTHING_POINTS = 40.0  # standard deviation of the Gaussian between background and lines
+_PEAK_TO_RMS = 8.0  # typical of simulated spectra, so that the strongest line of an answer is about 1
+
+
+def features(cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """Channels of each spectrum, and its amplitude.
+
+    Parameters
+    ----------
+    cars : Tensor, shape (N, W), float32
+        Intensities.
+    reference : Tensor, shape (N, W) or (1, W), float32
+        Reference intensities; 1 throughout means there is none.
+    wavenumber : Tensor, shape (W,)
+        Uniform, ascending, cm⁻¹.
+
+    Returns
+    -------
+    channels : Tensor, shape (N, 9, W)
+        ln of the ratio to the reference and its gradient; its Kramers–Kronig phase, as it is and, without its
+        slow part, relative to the amplitude; the same for ln; ln of the reference; the axis; the spacing; ln of
+        the amplitude.
+    amplitude : Tensor, shape (N, 1)
+        Estimate of the strongest line of r = Im χ_R/χ_NR, or of its noise: from the fast part of the phase where
+        there is light. Answers are given relative to it, so that half the lines give half the answer.
+    """
+    log_reference = _safe_log(reference)
+    log_cars = _safe_log(cars)
+    log_ratio = log_cars - log_reference
+    log_ratio = log_ratio - log_ratio.mean(1, keepdim=True)
+    phase, fast_phase, fast_log = _phase_and_fast_parts(log_ratio)
+    light = log_cars.exp()
+    weight = (light / (light + 0.2)) ** 3
+    rms = ((weight * fast_phase.square()).sum(1, keepdim=True) / weight.sum(1, keepdim=True)).sqrt()
+    amplitude = (_PEAK_TO_RMS * rms).clamp(0.01, 8.0)
+    gradient = torch.nn.functional.pad(log_ratio[:, 1:] - log_ratio[:, :-1], (1, 0))
+
+    axis = (wavenumber - 2000.0) / 1000.0
+    step = ((wavenumber[-1] - wavenumber[0]) / (wavenumber.numel() - 1)).log()
+    centred_reference = log_reference - log_reference.mean(1, keepdim=True)
+    channels = (
+        log_ratio,
+        4.0 * gradient / (amplitude + 0.02),
+        phase,
+        4.0 * fast_phase / amplitude,
+        2.0 * fast_log / amplitude,
+        centred_reference.expand_as(cars),
+        axis.expand_as(cars),
+        step.expand_as(cars),
+        (0.5 * amplitude.log() + 1.0).expand_as(cars),
+    )
+    return torch.stack(channels, dim=1).clamp(-12.0, 12.0), amplitude
+
+
+def _safe_log(intensity: Tensor) -> Tensor:
+    """Natural logarithm of each spectrum over its mean, bending smoothly to a floor at and below zero."""
+    mean = intensity.clamp(min=0).mean(1, keepdim=True)
+    # a second mean without what towers over the first: a bad edge must not set the scale
+    mean = torch.minimum(intensity.clamp(min=0), 4 * mean).mean(1, keepdim=True)
+    x = intensity / mean.clamp(min=torch.finfo(torch.float32).tiny)
+    return (0.5 * (x + (x * x + 4 * _FLOOR**2).sqrt())).clamp(max=1e3).log()
+
+
+def _phase_and_fast_parts(log_ratio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Phase ½ H{x} of (N, W), and phase and x without what varies slowly: three filters on one transform."""
+    points = log_ratio.shape[-1]
+    spectrum = torch.fft.rfft(torch.cat([log_ratio, log_ratio.flip(-1)], dim=-1))
+    frequency = torch.fft.rfftfreq(2 * points, device=log_ratio.device)
+    fast = 1 - torch.exp(-2 * (math.pi * _SMOOTHING_POINTS * frequency) ** 2)
+    quadrature = -0.5j * spectrum
+    parts = torch.stack([quadrature, quadrature * fast, spectrum * fast])
+    phase, fast_phase, fast_log = torch.fft.irfft(parts, n=2 * points)[..., :points]
+    return phase, fast_phase, fast_log

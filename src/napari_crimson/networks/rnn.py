@@ -1,0 +1,44 @@
+"""`RNN`: a convolutional stem, then a bidirectional GRU along the spectrum."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from napari_crimson.networks.base import Head, Network, ResidualBlock
+from napari_crimson.networks.features import CHANNELS
+
+__all__ = ["RNN"]
+
+
+class RNN(Network):
+    """Convolutions gather `stride` points to one step; the GRU reads the steps both ways.
+
+    Parameters
+    ----------
+    width : int
+        Channels of the stem and of the head's input.
+    hidden : int
+        Units of the GRU in each direction.
+    layers : int
+        Layers of the GRU.
+    stride : int
+        Points to a step: 1000 points are 200 steps at 5.
+    """
+
+    def __init__(self, width: int = 48, hidden: int = 64, layers: int = 2, stride: int = 5) -> None:
+        super().__init__()
+        self.stride = stride
+        self.stem = nn.Conv1d(CHANNELS, width, 3 * stride, stride=stride, padding=stride)
+        self.before = ResidualBlock(width, 5)
+        self.gru = nn.GRU(width, hidden, layers, bidirectional=True)
+        self.down = nn.Conv1d(2 * hidden, width, 1)
+        self.after = ResidualBlock(width, 5)
+        self.head = Head(width, stride)
+
+    def body(self, channels: Tensor) -> Tensor:
+        """(N, 9, W) → (N, 2, W), W a multiple of `stride`."""
+        x = self.before(self.stem(channels))
+        read, _ = self.gru(x.permute(2, 0, 1))  # steps first, as the GRU likes them
+        x = self.after(x + self.down(read.permute(1, 2, 0)))
+        out: Tensor = self.head(x, channels)
+        return out

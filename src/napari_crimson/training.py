@@ -1,0 +1,358 @@
+"""Training: a recipe in, weights with their card and loss curve out.
+
+    python -m napari_crimson.training RECIPE.toml [FOLDER]
+
+runs on a bare machine: beyond the standard library this file needs torch, numpy and safetensors only. Spectra are
+drawn fresh on the device at every step, so that there is no training set to over-fit; a held-out set, drawn once from a
+seed of its own, chooses the weights that are kept. A run interrupted at any moment goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import platform
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_crimson import weights
+from napari_crimson._version import __version__
+from napari_crimson.errors import CrimsonError
+from napari_crimson.networks import Network, build
+from napari_crimson.networks.grid import STEP_CM1, network_grid, resampling_matrix
+from napari_crimson.physics import uniform
+from napari_crimson.synthesis import PRIORS, Batch, Prior
+
+__all__ = ["Recipe", "Validation", "read_recipe", "train"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that determines a training run but the machine."""
+
+    name: str
+    network: str
+    prior: str = "wide"
+    arguments: dict[str, Any] = field(default_factory=dict)  # of the network
+    bounds: dict[str, Any] = field(default_factory=dict)  # of the prior
+    seed: int = 1
+    steps: int = 24_000
+    batch_points: int = 64_000  # spectra times wavenumbers of one step
+    learning_rate: float = 1.5e-3
+    warm_up: int = 300
+    decay: float = 0.4  # share of the steps, at the end, over which the learning rate falls to zero
+    weight_decay: float = 1e-3
+    averaging: float = 0.998  # of the weights that are validated and kept
+    points: tuple[int, int] = (192, 1600)
+    step_cm1: tuple[float, float] = (0.8, 8.0)
+    range_cm1: tuple[float, float] = (200.0, 4000.0)
+    validation_spectra: int = 768
+    validate_every: int = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """Figures on the held-out set; errors relative to 0.02 + max|χ_R|/χ_NR (or to 1 for a susceptibility)."""
+
+    step: int
+    seconds: float
+    loss: float  # of training, running mean
+    error: float  # mean squared
+    pearson: float  # median
+    slope: float
+    within_1sd: float
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read a recipe from TOML.
+
+    Raises
+    ------
+    CrimsonError
+        If the file cannot be read, or holds a key that no recipe has.
+    """
+    try:
+        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CrimsonError(f"{path}: no readable recipe ({error})") from error
+    known = {f.name for f in fields(Recipe)}
+    if unknown := table.keys() - known:
+        raise CrimsonError(f"{path}: unknown {', '.join(sorted(unknown))}; a recipe has {', '.join(sorted(known))}")
+    if "network" not in table:
+        raise CrimsonError(f"{path}: a recipe must say network = 'cnn' or 'rnn'")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    return Recipe(**{"name": Path(path).stem, **values})
+
+
+def train(
+    recipe: Recipe | str | Path,
+    folder: str | Path = "runs",
+    *,
+    device: str = "auto",
+    resume: bool = True,
+    progress: Callable[[Validation], None] | None = None,
+) -> Path:
+    """Train a network and write ``FOLDER/NAME.safetensors``, its card ``.toml`` and its loss curve ``.csv``.
+
+    Parameters
+    ----------
+    recipe : Recipe or path
+        What to train.
+    folder : path
+        Where the results and the checkpoint go.
+    device : str
+        As for `load_remover`.
+    resume : bool
+        Go on from the checkpoint of an interrupted run of the same recipe.
+    progress : callable, optional
+        Called with each `Validation`.
+
+    Returns
+    -------
+    Path
+        The weights, which `load_remover` takes.
+
+    Raises
+    ------
+    CrimsonError
+        If the recipe is unusable, the device not there, or the run diverged.
+    """
+    from napari_crimson.device import resolve_device, training_dtype
+
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    target = torch.device(resolve_device(device))
+    run = _Run(recipe, Path(folder), target, training_dtype(target))
+    if resume:
+        run.resume()
+    for validation in run.steps():
+        if progress:
+            progress(validation)
+    return run.finish()
+
+
+class _Run:
+    """The state of one training run."""
+
+    def __init__(self, recipe: Recipe, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+        if recipe.prior not in PRIORS:
+            raise CrimsonError(f"no prior '{recipe.prior}'; there are {', '.join(PRIORS)}")
+        self.recipe, self.folder, self.device, self.dtype = recipe, folder, device, dtype
+        self.prior: Prior = PRIORS[recipe.prior](**{k: tuple(v) if isinstance(v, list) else v for k, v in recipe.bounds.items()})
+        torch.manual_seed(recipe.seed)
+        # float32 weights learn; a copy in the working precision runs the layers
+        self.master = build(recipe.network, recipe.arguments).to(device)
+        self.average = build(recipe.network, recipe.arguments).to(device)
+        self.average.load_state_dict(self.master.state_dict())
+        self.working = build(recipe.network, recipe.arguments).to(device, dtype)
+        self.optimizer = torch.optim.AdamW(self.master.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay)
+        self.generator = torch.Generator(device).manual_seed(recipe.seed)
+        self.done = 0
+        self.seconds = 0.0
+        self.curve: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+        self.held_out = list(self._held_out())
+
+    def steps(self) -> Iterator[Validation]:
+        """Train to the end, yielding at each validation."""
+        started, losses = time.monotonic(), []
+        while self.done < self.recipe.steps:
+            losses.append(self._step(self._draw(self.generator)))
+            self.done += 1
+            if self.done % self.recipe.validate_every == 0 or self.done == self.recipe.steps:
+                now = time.monotonic()
+                self.seconds, started = self.seconds + now - started, now
+                loss, losses = float(torch.stack(losses).mean()), []
+                if not math.isfinite(loss):
+                    raise CrimsonError(f"the loss of '{self.recipe.name}' is {loss} at step {self.done}; lower learning_rate (now {self.recipe.learning_rate})")
+                validation = self._validate(loss)
+                if not self.curve or validation.error < min(row["error"] for row in self.curve):
+                    self.best = {k: v.detach().clone() for k, v in self.average.state_dict().items()}
+                self.curve.append(asdict(validation))
+                self._checkpoint()
+                yield validation
+
+    def finish(self) -> Path:
+        """Write the best weights, card and curve; the checkpoint is then done with."""
+        recipe, best = self.recipe, min(self.curve, key=lambda row: row["error"])
+        card = {
+            "name": recipe.name,
+            "network": recipe.network,
+            "convention": self.prior.convention,
+            "version": __version__,
+            "hardware": f"{platform.machine()} {self.device.type} {self.dtype}".replace("torch.", ""),
+            "torch": torch.__version__,
+            "seconds": round(self.seconds),
+            "spectra": recipe.steps * recipe.batch_points // (sum(recipe.points) // 2),
+            "step_cm1": list(STEP_CM1),
+            "arguments": recipe.arguments,
+            "prior": {"name": recipe.prior, **asdict(self.prior)},  # type: ignore[call-overload]
+            "recipe": {k: v for k, v in asdict(recipe).items() if k not in ("arguments", "bounds", "name", "network", "prior")},
+            "validation": best,
+        }
+        path = weights.save(self.folder / recipe.name, self.best, card)
+        with path.with_suffix(".csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(self.curve[0]))
+            writer.writeheader()
+            writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in self.curve)
+        self._checkpoint_path().unlink(missing_ok=True)
+        return path
+
+    def _draw(self, generator: torch.Generator) -> Batch:
+        """One batch on a random axis, resampled to the network's grid as in use."""
+        recipe = self.recipe
+
+        def one(low: float, high: float, *, log: bool = False) -> float:
+            return float(uniform(generator, (1,), low, max(low, high), log=log))
+
+        step = one(*recipe.step_cm1, log=True)
+        span = min(one(*recipe.points, log=True) * max(step, STEP_CM1[0]), recipe.range_cm1[1] - recipe.range_cm1[0])
+        start = one(recipe.range_cm1[0], recipe.range_cm1[1] - span)
+        axis = torch.linspace(start, start + span, max(128, round(span / step) + 1), device=self.device)
+        grid_points = network_grid(axis).numel()
+        return _on_grid(self.prior.draw(max(8, recipe.batch_points // grid_points), axis, generator))
+
+    def _held_out(self) -> Iterator[Batch]:
+        """The validation set, in batches on axes of its own."""
+        generator = torch.Generator(self.device).manual_seed(self.recipe.seed + 1_000_003)
+        left = self.recipe.validation_spectra
+        while left > 0:
+            batch = self._draw(generator)
+            yield Batch(batch.wavenumber, *(v[:left] for v in batch[1:]))
+            left -= batch.cars.shape[0]
+
+    def _step(self, batch: Batch) -> Tensor:
+        recipe, step = self.recipe, self.done
+        rate = min(1.0, (step + 1) / recipe.warm_up, (recipe.steps - step) / max(1.0, recipe.decay * recipe.steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * rate
+        master, working = list(self.master.parameters()), list(self.working.parameters())
+        with torch.no_grad():
+            torch._foreach_copy_(working, master)
+        loss, error = _loss(self.working, batch, self.prior)
+        loss.backward()
+        for m, w in zip(master, working, strict=True):
+            m.grad, w.grad = (None if w.grad is None else w.grad.float()), None
+        torch.nn.utils.clip_grad_norm_(master, 1.0)
+        self.optimizer.step()
+        keep = min(recipe.averaging, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), master, 1 - keep)
+        return error
+
+    @torch.no_grad()
+    def _validate(self, loss: float) -> Validation:
+        errors, correlations, products, inside = [], [], torch.zeros(2), []
+        for batch in self.held_out:
+            mean, sd = self.average(batch.cars, batch.wavenumber, batch.reference)
+            truth = batch.raman
+            unit = _unit(batch, self.prior)
+            errors.append((((mean - truth) / unit) ** 2).mean(1))
+            a, b = truth - truth.mean(1, keepdim=True), mean - mean.mean(1, keepdim=True)
+            correlations.append((a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt().clamp(min=1e-12))
+            products += torch.stack([(mean * truth / unit**2).sum(), (truth * truth / unit**2).sum()]).cpu()
+            inside.append(((mean - truth).abs() <= sd).float().mean(1))
+        return Validation(
+            step=self.done,
+            seconds=round(self.seconds, 1),
+            loss=loss,
+            error=float(torch.cat(errors).mean()),
+            pearson=float(torch.cat(correlations).median()),
+            slope=float(products[0] / products[1]),
+            within_1sd=float(torch.cat(inside).mean()),
+        )
+
+    def _identity(self) -> str:
+        """What a checkpoint must share with a run that takes it up: all of the recipe but its length."""
+        return json.dumps({k: v for k, v in asdict(self.recipe).items() if k != "steps"})
+
+    def _checkpoint_path(self) -> Path:
+        return self.folder / f"{self.recipe.name}.checkpoint"
+
+    def _checkpoint(self) -> None:
+        """Write what a resumed run needs, atomically."""
+        path = self._checkpoint_path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        state = {
+            "recipe": self._identity(),
+            "done": self.done,
+            "seconds": self.seconds,
+            "curve": self.curve,
+            "best": self.best,
+            "master": self.master.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+        torch.save(state, partial := path.with_suffix(".partial"))
+        partial.replace(path)
+
+    def resume(self) -> None:
+        """Take up an interrupted run of the same recipe; one of another recipe is refused."""
+        path = self._checkpoint_path()
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["recipe"] != self._identity():
+            raise CrimsonError(f"{path} belongs to another recipe; delete it, or train into another folder")
+        self.done, self.seconds, self.curve, self.best = state["done"], state["seconds"], state["curve"], state["best"]
+        self.master.load_state_dict(state["master"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"].cpu())
+
+
+def _on_grid(batch: Batch) -> Batch:
+    """Resample a batch to the network's grid, intensities as the remover does."""
+    grid = network_grid(batch.wavenumber)
+    if grid is batch.wavenumber:
+        return batch
+    matrix = resampling_matrix(batch.wavenumber, grid)
+    return Batch(grid, batch.cars @ matrix, batch.raman @ matrix, batch.reference @ matrix, batch.scale)
+
+
+def _unit(batch: Batch, prior: Prior) -> Tensor:
+    """What errors (N, 1) are measured in: weak spectra count as much as strong ones, down to the noise."""
+    return batch.scale + 0.02 if prior.convention == "relative" else batch.scale
+
+
+def _loss(network: Network, batch: Batch, prior: Prior) -> tuple[Tensor, Tensor]:
+    """Squared error, plus the Gaussian likelihood that teaches the deviation; and the squared error alone, detached."""
+    mean, sd = network(batch.cars, batch.wavenumber, batch.reference)
+    unit = _unit(batch, prior)
+    residual, spread = (mean - batch.raman) / unit, sd / unit
+    # squared up to an error as large as the spectrum, linear beyond: a few hopeless spectra must not lead
+    error = 2 * torch.nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=1.0)
+    likelihood = (spread.log() + 0.5 * (residual.detach() / spread).square().clamp(max=50.0)).mean()
+    return error + 0.01 * likelihood, error.detach()
+
+
+def main(arguments: list[str]) -> int:
+    """Train from the command line of a bare machine, one line a validation."""
+    if not 1 <= len(arguments) <= 2:
+        sys.stderr.write("usage: python -m napari_crimson.training RECIPE.toml [FOLDER]\n")
+        return 2
+
+    def report(validation: Validation) -> None:
+        sys.stdout.write("  ".join(f"{k} {v:.5g}" for k, v in asdict(validation).items()) + "\n")
+        sys.stdout.flush()
+
+    try:
+        path = train(*arguments, progress=report)
+    except CrimsonError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
