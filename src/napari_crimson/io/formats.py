@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["FORMATS", "Format", "can_open", "formats", "recognise"]
+__all__ = ["FORMATS", "Format", "can_open", "formats", "is_zarr", "recognise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +101,13 @@ def recognise(path: Path) -> Format:
     raise CrimsonError(f"{path}: suffix '{suffix}' and first bytes {start[:8]!r} are of no format known here; there are {_suffixes()}")
 
 
+def is_zarr(folder: Path) -> bool:
+    """Tell whether a folder is a Zarr array or group."""
+    return any((folder / name).is_file() for name in _ZARR_FILES)
+
+
 def _recognise_folder(path: Path) -> Format:
-    if any((path / name).is_file() for name in _ZARR_FILES):
+    if is_zarr(path):
         return FORMATS["zarr"]
     if path.suffix.lower() == ".zarr":
         raise CrimsonError(f"{path}: holds none of {', '.join(_ZARR_FILES)}, so it is no Zarr group; was it copied whole?")

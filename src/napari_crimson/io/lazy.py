@@ -145,7 +145,8 @@ def _positions(key: Any, size: int) -> NDArray[np.int64]:
         if not -size <= key < size:
             raise IndexError(f"index {key} of a dimension of {size}")
         return np.array([int(key) % size])
-    return np.arange(size)[np.asarray(key)].astype(np.int64, copy=False)
+    taken: NDArray[np.int64] = np.arange(size)[np.asarray(key)]
+    return taken
 
 
 def read_raw(box: Box, *, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int = 0) -> NDArray[Any]:

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.io.formats import is_zarr
 from napari_crimson.io.found import IMAGES
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["save_stack"]
+__all__ = ["WRITERS", "save_stack"]
+
+# module by suffix; each has write(ds, path, name), for a path where nothing is
+WRITERS = {".zarr": "zarr_writer", ".h5": "nist_writer", ".hdf5": "nist_writer", ".tif": "tiff_writer", ".tiff": "tiff_writer"}
 
 
-def save_stack(ds: xr.Dataset, path: str | Path) -> Path:
-    """Save a stack, block by block.
+def save_stack(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Save a stack, piece by piece.
 
-    ``.zarr`` keeps everything: OME-Zarr 0.5, which napari, zarr and `xarray.open_zarr` read.
+    - ``.zarr`` keeps everything: OME-Zarr 0.5, which napari, zarr and `xarray.open_zarr` read;
+    - ``.h5`` keeps a measured stack in the NIST layout, with dark and reference;
+    - ``.tif`` keeps one image and its axis, as OME-TIFF.
 
     Parameters
     ----------
     ds : xarray.Dataset
         With one or more of ``cars``, ``raman``, ``uncertainty`` along ([t,] [z,] y, x, wavenumber).
     path : str or path
-        A file or folder that does not exist yet.
+        Where to; the suffix decides the format.
+    overwrite : bool
+        Put it in place of a file, or of a Zarr folder, that is there already.
 
     Returns
     -------
@@ -36,7 +45,8 @@ def save_stack(ds: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     CrimsonError
-        If the suffix is unknown, something is there already, or it cannot be written.
+        If the suffix is unknown, something is there already, it cannot be written, or the format
+        cannot hold the stack.
     """
     path = Path(path).expanduser()
     writer = WRITERS.get(path.suffix.lower())
@@ -44,31 +54,25 @@ def save_stack(ds: xr.Dataset, path: str | Path) -> Path:
         raise CrimsonError(f"{path}: suffix '{path.suffix}' cannot be written; give one of {' '.join(WRITERS)}")
     if not any(name in ds for name in IMAGES):
         raise CrimsonError(f"the dataset has variables {list(ds)}, expected at least one of {', '.join(IMAGES)}")
-    if path.exists():
-        raise CrimsonError(f"{path}: is there already; give another name, or remove it first")
+    if path.exists() and not overwrite:
+        raise CrimsonError(f"{path}: is there already; give another name, or overwrite=True")
+    if path.is_dir() and not is_zarr(path):
+        raise CrimsonError(f"{path}: is a folder of something else, and is left as it is; give another name")
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)
-        writer(ds, partial)
+        import_module(f"napari_crimson.io.{writer}").write(ds, partial, path.name.partition(".")[0])
+        _remove(path)
         partial.rename(path)
     except OSError as error:
         raise CrimsonError(
             f"{path}: cannot be written ({error.strerror or error}); check space and permissions, or choose another folder"
         ) from error
     finally:
-        _remove(partial)
+        with suppress(OSError):
+            _remove(partial)
     return path
-
-
-def _write_zarr(ds: xr.Dataset, path: Path) -> None:
-    from napari_crimson.io import zarr_writer
-
-    zarr_writer.write(ds, path)
-
-
-# by suffix; each writer takes the stack and a path where nothing is
-WRITERS: dict[str, Callable[[xr.Dataset, Path], None]] = {".zarr": _write_zarr}
 
 
 def _remove(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import stack_order, step_um
@@ -17,6 +19,8 @@ from napari_crimson.io.lazy import FileArray, check_promise, read_raw
 from napari_crimson.io.tiff_pages import Page, lazy_pages
 
 __all__ = ["page_of", "read"]
+
+_SHIFT = re.compile(r"(-?\d+(?:\.\d*)?(?:e[-+]?\d+)?) *(?:cm-1|cm\^-1|1/cm|cm⁻¹)", re.IGNORECASE)
 
 
 def read(path: Path, name: str | None) -> Found:
@@ -31,7 +35,12 @@ def read(path: Path, name: str | None) -> Found:
         if "s" in axes and shape[axes.index("s")] in (3, 4):
             raise CrimsonError(f"{path}: a colour image of shape {shape} ({series.axes}); a stack has one grey image for each wavenumber")
         array = _lazy(path, series)
-        return Found(arrays={"cars": array.turned(stack_order(axes, shape))}, step_um=_steps(tif, tif.series.index(series)))
+        pixels = _ome_pixels(tif, tif.series.index(series))
+        return Found(
+            arrays={"cars": array.turned(stack_order(axes, shape))},
+            wavenumber=_channel_axis(pixels),
+            step_um=_ome_steps(pixels) if pixels else _imagej_steps(tif),
+        )
 
 
 def page_of(page: tifffile.TiffPage | tifffile.TiffFrame) -> Page:
@@ -97,18 +106,35 @@ def _lazy(path: Path, series: tifffile.TiffPageSeries) -> FileArray:
     return lazy_pages(path, pages, shape[:-2], first)
 
 
-def _steps(tif: tifffile.TiffFile, number: int) -> dict[str, float]:
-    """Pixel steps in µm from the OME record or ImageJ's; other programs' dots per inch mean nothing."""
-    if tif.is_ome and tif.ome_metadata:
-        images: Any = tifffile.xml2dict(tif.ome_metadata).get("OME", {}).get("Image", [])
-        images = images if isinstance(images, list) else [images]
-        pixels = images[number].get("Pixels", {}) if number < len(images) else {}
-        sizes = {dim: (pixels.get(f"PhysicalSize{dim.upper()}"), pixels.get(f"PhysicalSize{dim.upper()}Unit", "µm")) for dim in "zyx"}
-        return step_um(sizes)
-    if tif.is_imagej and tif.imagej_metadata:
-        unit = tif.imagej_metadata.get("unit")
-        tags = tif.pages[0].aspage().tags
-        rates = {dim: tags.valueof(code) for dim, code in (("x", "XResolution"), ("y", "YResolution"))}
-        steps = {dim: (rate[1] / rate[0], unit) for dim, rate in rates.items() if rate and rate[0]}
-        return step_um({**steps, "z": (tif.imagej_metadata.get("spacing"), unit)})
-    return {}
+def _ome_pixels(tif: tifffile.TiffFile, number: int) -> dict[str, Any]:
+    """What the OME record says of the pixels of an image; empty if there is none."""
+    if not tif.is_ome or not tif.ome_metadata:
+        return {}
+    images: Any = tifffile.xml2dict(tif.ome_metadata).get("OME", {}).get("Image", [])
+    images = images if isinstance(images, list) else [images]
+    return dict(images[number].get("Pixels") or {}) if number < len(images) else {}
+
+
+def _ome_steps(pixels: dict[str, Any]) -> dict[str, float]:
+    sizes = {dim: (pixels.get(f"PhysicalSize{dim.upper()}"), pixels.get(f"PhysicalSize{dim.upper()}Unit", "µm")) for dim in "zyx"}
+    return step_um(sizes)
+
+
+def _channel_axis(pixels: dict[str, Any]) -> NDArray[np.float64] | None:
+    """The axis in cm⁻¹, where every channel is named by its Raman shift, such as "2850 cm-1"."""
+    channels = pixels.get("Channel", [])
+    names = [str(channel.get("Name", "")) for channel in channels if isinstance(channel, dict)] if isinstance(channels, list) else []
+    hits = [_SHIFT.fullmatch(name) for name in names]
+    values = [float(hit[1]) for hit in hits if hit]
+    return np.array(values) if len(values) > 1 and len(values) == len(names) else None
+
+
+def _imagej_steps(tif: tifffile.TiffFile) -> dict[str, float]:
+    """Pixel steps in µm of an ImageJ hyperstack; other programs' dots per inch mean nothing."""
+    if not tif.is_imagej or not tif.imagej_metadata:
+        return {}
+    unit = tif.imagej_metadata.get("unit")
+    tags = tif.pages[0].aspage().tags
+    rates = {dim: tags.valueof(code) for dim, code in (("x", "XResolution"), ("y", "YResolution"))}
+    steps = {dim: (rate[1] / rate[0], unit) for dim, rate in rates.items() if rate and rate[0]}
+    return step_um({**steps, "z": (tif.imagej_metadata.get("spacing"), unit)})

@@ -21,25 +21,25 @@ __all__ = ["record_of", "steps_of", "write"]
 _SLAB_BYTES = 256 * 2**20  # what is in memory at a time
 
 
-def write(ds: xr.Dataset, path: Path) -> None:
-    """Write images, spectra, axis and attributes of a stack to a group at `path`, in whole chunks, slab by slab."""
-    images = [name for name in IMAGES if name in ds]
+def write(ds: xr.Dataset, path: Path, name: str) -> None:
+    """Write images, spectra, axis and attributes of a stack to a group, in whole chunks, slab by slab; `name` is not kept."""
+    images = [image for image in IMAGES if image in ds]
     dims, shape = tuple(map(str, ds[images[0]].dims)), ds[images[0]].shape
     group = create_group(
         path,
         dims,
         shape,
         ds["wavenumber"].values,
-        {name: ds[name].dtype for name in images},
-        spectra={name: ds[name].values for name in SPECTRA if name in ds},
+        {image: ds[image].dtype for image in images},
+        spectra={word: ds[word].values for word in SPECTRA if word in ds},
         steps=steps_of(ds),
         attrs={"status": "complete", **record_of(ds)},
     )
-    for name in images:
-        array = cast("zarr.Array[Any]", group[name])
-        for region in _slabs(shape, ds[name].dtype.itemsize):
+    for image in images:
+        array = cast("zarr.Array[Any]", group[image])
+        for region in _slabs(shape, ds[image].dtype.itemsize):
             spans = dict(zip(dims, region, strict=True))
-            array[tuple(spans[dim] for dim in disk_dims(dims))] = bands_first(np.asarray(ds[name].data[region]), dims)
+            array[tuple(spans[dim] for dim in disk_dims(dims))] = bands_first(np.asarray(ds[image].data[region]), dims)
 
 
 def steps_of(ds: xr.Dataset) -> dict[str, float]:
