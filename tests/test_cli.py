@@ -111,6 +111,8 @@ def test_ctrl_c_leaves_a_partial_that_the_same_command_completes(
     command = ("correct", stack, "--out", tmp_path / "out")
     assert run(*command) == 130
     assert "stopped" in capsys.readouterr().err
+    assert run("info", tmp_path / "out" / "big.zarr") == 0
+    assert "status      partial" in capsys.readouterr().out
     first = calls[0]
     stop_at = -1
     calls.clear()
@@ -197,3 +199,15 @@ def test_version_and_unknown_command(capsys: pytest.CaptureFixture[str]) -> None
     assert run("--version") == 0
     assert capsys.readouterr().out.strip() == __version__
     assert run("paint") == 2
+
+
+def test_messages_speak_of_options_instead_of_keywords(stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "a.npy", np.ones((3, 4, 11)))
+    assert run("info", tmp_path / "a.npy") == 1
+    assert "give --wavenumber " in capsys.readouterr().err
+    for reference, code in (("auto", 0), ("auto", 0), (stack, 1)):
+        assert run("correct", stack, "--out", tmp_path, "--remover", "kk", "--reference", reference) == code
+    said = capsys.readouterr()
+    assert "complete already" in said.out
+    assert "--no-resume to replace it" in said.err
+    assert run("correct", stack, "--out", tmp_path, "--remover", "kk", "--reference", stack, "--no-resume") == 0

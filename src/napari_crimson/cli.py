@@ -66,7 +66,7 @@ def info(
     if formats:
         for form in known_formats():
             needs = f'  (pip install "napari-crimson[{form.extra}]")' if form.extra else ""
-            typer.echo(f"{form.title:<50}{' '.join(form.suffixes)}{needs}")
+            typer.echo(f"{form.title:<50}{' '.join(form.suffixes)}{needs}".rstrip())
     failed = 0
     for file in files or []:
         try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["complain", "describe", "duration", "printable", "progress_bar"]
 
-_OPTIONS = {"resume=False": "--no-resume", "wavenumber=": "--wavenumber ", "name=": "--name ", "output=": "--out "}
+_OPTIONS = {"resume=False": "--no-resume", "wavenumber=": "--wavenumber", "name=": "--name", "output=": "--out"}
 
 
 def printable(text: object) -> str:
@@ -27,7 +27,7 @@ def printable(text: object) -> str:
 
 def complain(error: object, about: object = None) -> None:
     """Write one line on stderr, in the words of the command line where the message names a keyword."""
-    text = re.sub(r"\b(resume=False|wavenumber=|name=|output=)", lambda found: _OPTIONS[found[0]], str(error))
+    text = re.sub(r"\b(resume=False|(?:wavenumber|name|output)=) *", lambda found: f"{_OPTIONS[found[1]]} ", str(error))
     typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
     typer.echo(printable(text if about is None or str(about) in text else f"{about}: {text}"), err=True)
 
@@ -48,6 +48,8 @@ def describe(stack: xr.Dataset) -> list[tuple[str, str]]:
         ("reference", "yes" if "reference" in stack else "none"),
         ("source", str(stack.attrs.get("source", ""))),
     ]
+    if "status" in stack.attrs:
+        lines.append(("status", str(stack.attrs["status"])))
     return lines + [("history", line) for line in stack.attrs.get("history", [])]
 
 
