@@ -10,6 +10,7 @@ import xarray as xr
 import zarr
 
 from napari_crimson import CrimsonError
+from napari_crimson.io.ome_zarr import fit_tile
 from napari_crimson.sinks import MemorySink, ZarrSink
 from napari_crimson.stream import plan_blocks
 
@@ -255,3 +256,24 @@ def test_a_disk_that_fills_up_keeps_what_is_done(path):
     assert again.finished() == {0: 1, 1: 1}
     write(again, [2])
     np.testing.assert_array_equal(again.lazy("raman")[BLOCKS[2]].compute(), VALUES[BLOCKS[2]])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chunks"),
+    [
+        ((1024, 1024), (16, 1024)),
+        ((60, 60), (60, 60)),
+        ((505, 166), (101, 166)),
+        ((2000, 3000), (1, 3000)),
+        ((700, 700), (256, 256)),
+        ((1, 9000), (1, 9000)),
+    ],
+)
+def test_chunks_on_disk_fit_those_of_the_input(sizes, chunks):
+    tile = fit_tile(sizes, chunks)
+    for part, chunk, size in zip(tile, chunks, sizes, strict=True):
+        assert 1 <= part <= size
+        assert chunk >= size or chunk % part == 0 or part % chunk == 0
+    assert tile[0] * tile[1] <= 2 * 64 * 64
+    if min(sizes) > 1:
+        assert tile[0] * tile[1] >= min(2048, sizes[0] * sizes[1] // 32)

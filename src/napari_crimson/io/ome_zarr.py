@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from math import ceil
+from math import ceil, isqrt
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +120,12 @@ def bands_last(values: Any, dims: tuple[str, ...]) -> Any:
 def fit_tile(sizes: tuple[int, int], chunks: tuple[int, int]) -> tuple[int, int]:
     """Choose chunks on disk along (y, x) that fit those of the input, about as many pixels as in `TILE`.
 
-    Where the borders of both meet, each chunk is read once and written once.
+    Where the borders of both meet, each chunk is read once and written once. A small stack gets
+    smaller ones, some sixteen in all, because work can be stopped and shown only between them.
     """
-    y = _fit(sizes[0], chunks[0], TILE[0])
-    return y, _fit(sizes[1], chunks[1], max(1, TILE[0] * TILE[1] // y))
+    pixels = min(TILE[0] * TILE[1], max(256, sizes[0] * sizes[1] // 16))
+    y = _fit(sizes[0], chunks[0], isqrt(pixels))
+    return y, _fit(sizes[1], chunks[1], max(1, pixels // y))
 
 
 def disk_dims(dims: tuple[str, ...]) -> tuple[str, ...]:
