@@ -159,4 +159,4 @@ def demo(
     """Simulate a tissue-like stack, remove its background and compare with the truth."""
     from napari_crimson.demo import run_demo
 
-    run_demo(out, remover=remover, show=napari, say=typer.echo)
+    run_demo(out, remover=remover, show=napari, say=lambda line: typer.echo(printable(line)))

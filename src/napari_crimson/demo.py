@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_comparison", "run_demo", "show_in_napari"]
 
 _SPECTRA = 3  # pixels drawn
+_FIGURES = {"r_median": "median Pearson r", "nrmse": "nRMSE", "r2_median": "median R²", "mse_mean": "mean MSE", "slope": "slope"}
 _RATIO = r"Im $\chi_R/\chi_{NR}$"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73")  # told apart by the colour-blind (Okabe and Ito)
 
@@ -72,7 +73,7 @@ def run_demo(
         raise CrimsonError(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
     measured, corrected, picture = folder / "tissue.h5", folder / "tissue.zarr", folder / "demo.png"
     phantom = simulate_stack(shape, seed=0)
-    save_stack(phantom.drop_vars("raman"), measured)
+    save_stack(phantom[["cars", "dark", "reference"]], measured, overwrite=True)
     stack = open_stack(measured)
     say(f"{measured}: {' × '.join(map(str, stack['cars'].shape))}, simulated, in the NIST layout with dark and reference")
 
@@ -81,9 +82,8 @@ def run_demo(
     say(f"{corrected}: background removed with {remover}, {last[-1].spectra_per_s:,.0f} spectra/s")
 
     truth, raman = phantom["raman"].values, result["raman"].values
-    points = truth.shape[-1]
-    figures = score(truth.reshape(-1, points), raman.reshape(-1, points))
-    say("against the truth: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+    figures = score(truth, raman)
+    say("against the truth: " + ", ".join(f"{words} {figures[name]:.3g}" for name, words in _FIGURES.items()))
     draw_comparison(picture, phantom, result)
     say(f"{picture}: image before and after, spectra of {_SPECTRA} pixels against the truth")
     if show:
@@ -143,8 +143,8 @@ def _draw_images(figure: SubFigure, where: str, images: tuple[NDArray[Any], ...]
         axes.set_title(title, fontsize=11)
         axes.set(xticks=[], yticks=[])
         for (y, x), colour in zip(pixels, _COLOURS, strict=True):
-            axes.plot(x, y, "o", ms=9, mfc="none", mec="white", mew=3.5)
-            axes.plot(x, y, "o", ms=9, mfc="none", mec=colour, mew=2)
+            axes.plot(x, y, "o", ms=9, mfc="none", mec="white", mew=3.5, clip_on=False)
+            axes.plot(x, y, "o", ms=9, mfc="none", mec=colour, mew=2, clip_on=False)
 
 
 def distinct_pixels(spectra: NDArray[Any]) -> list[tuple[int, int]]:
