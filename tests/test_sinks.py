@@ -189,7 +189,7 @@ def test_what_is_not_ours_is_never_touched(path):
     assert [(entry.name, entry.read_text()) for entry in path.iterdir()] == [("thesis.txt", "years of work")]
     shutil.rmtree(path)
 
-    zarr.create_group(path).create_array("cells", data=np.arange(3))
+    zarr.create_group(path).create_array("cells", shape=3, dtype="i8")[:] = np.arange(3)
     path.with_name("file.zarr").write_text("a file")
     for taken in (path, path.with_name("file.zarr")):
         with pytest.raises(CrimsonError, match="choose another output"):

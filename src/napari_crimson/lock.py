@@ -82,8 +82,9 @@ def _is_dead(held: str) -> bool:
         holder = json.loads(held)
         if holder["host"] != socket.gethostname():
             return False
-        started: float = psutil.Process(int(holder["pid"])).create_time()
-        return abs(started - float(holder["started"])) > 1.0
+        process = psutil.Process(int(holder["pid"]))
+        started: float = process.create_time()
+        return abs(started - float(holder["started"])) > 1.0 or bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
     except (ValueError, TypeError, KeyError, psutil.Error):

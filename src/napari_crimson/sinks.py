@@ -35,17 +35,9 @@ _RECORD = "blocks.txt"  # inside an array's folder, where nothing takes it for a
 
 
 class MemorySink:
-    """Results in memory.
+    """Results in memory: `arrays`, float32 (..., y, x, W) by name, NaN until written."""
 
-    Attributes
-    ----------
-    arrays : dict of ndarray
-        float32 (..., y, x, W) by name, NaN until written.
-    align : None
-        Blocks may begin anywhere.
-    """
-
-    align = None
+    align = None  # blocks may begin anywhere
 
     def __init__(self, shape: tuple[int, ...], names: Sequence[str]) -> None:
         self.arrays = {name: np.full(shape, np.nan, dtype=np.float32) for name in names}

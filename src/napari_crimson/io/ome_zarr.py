@@ -21,7 +21,6 @@ import numpy as np
 import zarr
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from zarr.codecs import BloscCodec
-from zarr.errors import ZarrUserWarning
 
 __all__ = ["NAMESPACE", "TILE", "bands_first", "bands_last", "create_group", "disk_dims", "fit_tile"]
 
@@ -102,7 +101,7 @@ def create_group(
         _write_spectrum(group, dim, dim, step * np.arange(sizes[dim], dtype=np.float64), units="um")
 
     with warnings.catch_warnings():  # not in the zarr 3 specification yet; xarray warns where it is missing
-        warnings.simplefilter("ignore", ZarrUserWarning)
+        warnings.simplefilter("ignore", UserWarning)
         return zarr.consolidate_metadata(group.store)
 
 
