@@ -1,0 +1,132 @@
+"""The spectral axis from outside a file: values, first and last, text, CSV, JSON, and neighbours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_crimson import CrimsonError, open_stack
+from napari_crimson.io.axis import given_axis, read_axis
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A stack (3, 4, 5) that does not know its axis."""
+    np.save(tmp_path / "plain.npy", np.arange(60, dtype="u2").reshape(3, 4, 5))
+    return tmp_path / "plain.npy"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.txt", "# Raman shift\n800\n900.5\n1e3\n", [800, 900.5, 1000]),
+        ("a.txt", "800 900 1000", [800, 900, 1000]),
+        ("a.csv", "index,Raman,counts\n0,800,5\n1,900,6\n", [800, 900]),
+        ("a.csv", '"Wavenumber (cm-1)";"counts"\n800,5;1\n900,5;2\n', [800.5, 900.5]),
+        ("a.csv", "x\n800\n900\n\n", [800, 900]),
+        ("a.tsv", "800\t5\n900\t6\n", [800, 900]),
+        ("a.json", "[800, 900]", [800, 900]),
+        ("a.json", '{"spectral_unit": "cm-1", "custom_values": [800, 900]}', [800, 900]),
+        ("a.json", '{"unit": "cm⁻¹", "custom_points": [800, 900]}', [800, 900]),
+    ],
+)
+def test_a_file_of_values(tmp_path: Path, name: str, text: str, expected: list[float]) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    np.testing.assert_array_equal(read_axis(tmp_path / name, 3), expected)
+
+
+@pytest.mark.parametrize("last", [{"tuned_max_nm": 831.2}, {"tuned_step_nm": 10.0}])
+def test_pump_and_stokes_become_a_shift(tmp_path: Path, last: dict[str, float]) -> None:
+    record = {"tuned_beam": "pump", "fixed_beam_nm": 1064.0, "tuned_min_nm": 801.2, **last}
+    (tmp_path / "wavelength.json").write_text(json.dumps(record))
+    axis = read_axis(tmp_path / "wavelength.json", 4)
+    np.testing.assert_allclose(axis, 1e7 / np.array([801.2, 811.2, 821.2, 831.2]) - 1e7 / 1064)
+    record |= {"tuned_beam": "stokes", "fixed_beam_nm": 800.0, "tuned_min_nm": 1000.0, "tuned_max_nm": 1030.0}
+    (tmp_path / "wavelength.json").write_text(json.dumps(record))
+    np.testing.assert_allclose(read_axis(tmp_path / "wavelength.json", 2), [2500, 1e7 / 800 - 1e7 / 1030])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.txt", "800\nninehundred\n1000", "value 2 is 'ninehundred'"),
+        ("a.txt", "", "no line of numbers"),
+        ("a.csv", "wavelength nm\n800\n900", "is a wavelength"),
+        ("a.json", "{", "holds no spectral axis"),
+        ("a.json", "{}", "holds no spectral axis"),
+        ("a.json", "7", "holds no spectral axis"),
+        ("a.json", '{"unit": "nm", "custom_values": [800, 900]}', "tuned_beam"),
+        ("a.json", '{"unit": "furlong", "custom_values": [800, 900]}', "furlong"),
+        ("a.json", '{"tuned_beam": "stokes", "fixed_beam_nm": 1064, "tuned_min_nm": 800, "tuned_max_nm": 830}', "negative"),
+    ],
+)
+def test_a_file_without_an_axis_says_what_is_wrong_and_how_to_give_it(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(CrimsonError, match=message) as caught:
+        read_axis(tmp_path / name, 3)
+    assert str(tmp_path / name) in str(caught.value)
+    assert "give wavenumber=" in str(caught.value)
+
+
+def test_binary_and_missing_axis_files(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(CrimsonError, match="no text"):
+        read_axis(tmp_path / "a.txt", 3)
+    with pytest.raises(CrimsonError, match=r"gone\.txt.*cannot be read"):
+        read_axis(tmp_path / "gone.txt", 3)
+
+
+def test_values_or_first_and_last(plain: Path) -> None:
+    np.testing.assert_allclose(open_stack(plain, wavenumber=(800, 1200))["wavenumber"], [800, 900, 1000, 1100, 1200])
+    np.testing.assert_allclose(open_stack(plain, wavenumber=[1, 2, 4, 8, 16])["wavenumber"], [1, 2, 4, 8, 16])
+    (plain.parent / "own.txt").write_text("1 2 4 8 16")
+    np.testing.assert_allclose(open_stack(plain, wavenumber=plain.parent / "own.txt")["wavenumber"], [1, 2, 4, 8, 16])
+
+
+def test_a_falling_axis_is_turned_with_the_data(plain: Path) -> None:
+    falling = open_stack(plain, wavenumber=(1200, 800))
+    np.testing.assert_allclose(falling["wavenumber"], [800, 900, 1000, 1100, 1200])
+    np.testing.assert_array_equal(falling["cars"], np.load(plain)[..., ::-1])
+
+
+@pytest.mark.parametrize("neighbour", ["plain.csv", "plain.txt", "plain_wavenumber.txt", "wavelength.json", "wavenumber.csv"])
+def test_the_axis_may_lie_beside_the_stack(plain: Path, neighbour: str) -> None:
+    text = "[1, 2, 4, 8, 16]" if neighbour.endswith("json") else "1\n2\n4\n8\n16\n"
+    (plain.parent / neighbour).write_text(text)
+    stack = open_stack(plain)
+    np.testing.assert_array_equal(stack["wavenumber"], [1, 2, 4, 8, 16])
+    assert f"axis from {neighbour}" in stack.attrs["history"]
+
+
+def test_no_axis_says_how_to_give_one(plain: Path) -> None:
+    with pytest.raises(CrimsonError, match=r"no spectral axis for 5 bands.*give wavenumber= as \(first, last\)"):
+        open_stack(plain)
+    (plain.parent / "plain.csv").write_text("1\n2\n")
+    with pytest.raises(CrimsonError, match=r"plain\.csv has 2 values"):
+        open_stack(plain)
+
+
+def test_a_wrong_length_names_both(plain: Path) -> None:
+    with pytest.raises(CrimsonError, match="axis of 7 values for spectra of 5 points"):
+        open_stack(plain, wavenumber=np.arange(7))
+
+
+@pytest.mark.parametrize("wrong", ["words and more", [[1, 2], [3, 4]], object(), [1, 2, np.nan, 4, 5], [1, 2, 2, 4, 5]])
+def test_what_is_no_axis(plain: Path, wrong: object) -> None:
+    with pytest.raises(CrimsonError):
+        open_stack(plain, wavenumber=wrong)  # type: ignore[arg-type]
+
+
+def test_bands_in_front_are_found_by_the_length_of_the_axis(tmp_path: Path) -> None:
+    bands_first = np.arange(60).reshape(5, 3, 4)
+    np.save(tmp_path / "front.npy", bands_first)
+    stack = open_stack(tmp_path / "front.npy", wavenumber=[1, 2, 4, 8, 16])
+    np.testing.assert_array_equal(stack["cars"], np.moveaxis(bands_first, 0, -1))
+    assert any("dimension 0" in line for line in stack.attrs["history"])
+
+
+def test_given_axis_leaves_the_order_alone() -> None:
+    np.testing.assert_array_equal(given_axis((3000, 2800), 3), [3000, 2900, 2800])

@@ -1,0 +1,229 @@
+"""HDF5: the NIST layout with all its ages, CRIkit2's results, ScanCARS, and any other file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from napari_crimson import CrimsonError, open_stack
+from napari_crimson.io.nist import CALIBRATION, wavenumber_from_pixels
+
+W = 16
+IMAGE = np.random.default_rng(0).integers(0, 4000, (3, 4, W)).astype("u2")
+MODERN = {
+    "Spectrometer.calib.a_vec": [0.165, 569.1],
+    "Spectrometer.calib.ctr_wl": 700.0,
+    "Spectrometer.calib.ctr_wl0": 699.0,
+    "Spectrometer.calib.probe": 771.0,
+}
+MODERN_AXIS = 1e7 / (0.165 * np.arange(W) + 569.1 + 1) - 1e7 / 771  # falls, from some 4600 cm⁻¹
+
+
+def write_nist(path: Path, images: dict[str, Any], attrs: dict[str, Any] | None = None, **others: Any) -> Path:
+    with h5py.File(path, "w") as file:
+        for key, values in images.items():
+            file.create_dataset(f"BCARSImage/run_0/{key}", data=values).attrs.update(MODERN if attrs is None else attrs)
+        for key, values in others.items():
+            file[key.replace("__", "/")] = values
+    return path
+
+
+def test_image_dark_reference_axis_and_steps(tmp_path: Path) -> None:
+    dark, nrb = np.full((2, 5, W), 7.0), np.arange(W) + np.zeros((2, 5, 1))
+    path = write_nist(
+        tmp_path / "a.h5",
+        {"run_0": IMAGE},
+        {
+            **MODERN,
+            "Raster.Fast.StepSize": 0.25,
+            "Raster.Fast.Units": "nm",
+            "Raster.Slow.Start": 0.0,
+            "Raster.Slow.Stop": 1.0,
+            "Raster.Slow.Steps": 3,
+        },
+        BCARSImage__run_0__Dark_Pre=dark,
+        BCARSImage__run_0__Dark_Post=dark + 2,
+        BCARSImage__run_0__NRB_Pre=nrb,
+        BCARSImage__run_0__NRB_Early_Pre=nrb + 100,
+    )
+    stack = open_stack(path)
+    assert stack["cars"].dims == ("y", "x", "wavenumber")
+    np.testing.assert_array_equal(stack["cars"], IMAGE[..., ::-1])
+    np.testing.assert_allclose(stack["wavenumber"], MODERN_AXIS[::-1])
+    np.testing.assert_allclose(stack["dark"], 8)
+    np.testing.assert_allclose(stack["reference"], np.arange(W)[::-1])
+    np.testing.assert_allclose(stack["x"], [0, 0.25, 0.5, 0.75])
+    np.testing.assert_allclose(stack["y"], [0, 0.5, 1])
+    assert any("NRB_Pre" in line and "Early" not in line for line in stack.attrs["history"])
+
+
+@pytest.mark.parametrize("quantity", CALIBRATION)
+def test_every_name_of_a_calibration_value_is_known_and_the_first_wins(tmp_path: Path, quantity: str) -> None:
+    keys, fallback = CALIBRATION[quantity]
+    values = {"centre": 701.0, "reference centre": 698.0, "polynomial": [0.2, 600.0], "probe": 770.0}
+    others = {CALIBRATION[other][0][0]: values[other] for other in CALIBRATION if other != quantity}
+
+    def axis_of(**attrs: Any) -> np.ndarray[Any, Any]:
+        axis: np.ndarray[Any, Any] = open_stack(write_nist(tmp_path / "a.h5", {"run_0": IMAGE}, {**others, **attrs}))["wavenumber"].values
+        return axis
+
+    def expected(value: Any) -> np.ndarray[Any, Any]:
+        v = values | {quantity: value}
+        return np.sort(wavenumber_from_pixels(W, v["polynomial"], v["centre"], v["reference centre"], v["probe"]))
+
+    for i, key in enumerate(keys):
+        later = dict.fromkeys(keys[i + 1 :], [0.3, 610.0] if quantity == "polynomial" else 650.0)
+        np.testing.assert_allclose(axis_of(**{key: values[quantity]}, **later), expected(values[quantity]))
+    np.testing.assert_allclose(axis_of(), expected(fallback))
+    assert any(f"{quantity} {fallback}" in line for line in open_stack(tmp_path / "a.h5").attrs["history"])
+
+
+def test_text_and_bytes_as_numbers_and_shape_over_attributes(tmp_path: Path) -> None:
+    attrs = {
+        **MODERN,
+        "Spectrometer.calib.probe": np.bytes_("771.0"),
+        "Spectrometer.calib.ctr_wl": "700.0",
+        "Spectrometer.calib.n_pix": 1600,
+    }
+    stack = open_stack(write_nist(tmp_path / "a.h5", {"run_0": IMAGE}, attrs))
+    np.testing.assert_allclose(stack["wavenumber"], MODERN_AXIS[::-1])
+
+
+@pytest.mark.parametrize(
+    "broken", [{"Spectrometer.calib.probe": "laser 2"}, {"Spectrometer.calib.a_vec": [0.0, -900.0]}, {"Spectrometer.calib.a_vec": "x"}]
+)
+def test_a_calibration_that_makes_no_sense(tmp_path: Path, broken: dict[str, Any]) -> None:
+    path = write_nist(tmp_path / "a.h5", {"run_0": IMAGE}, {**MODERN, **broken})
+    with pytest.raises(CrimsonError, match=r"a\.h5.*give the axis with wavenumber="):
+        open_stack(path)
+
+
+def test_planes_make_a_z_stack_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for z in (0, 1, 10, 2):
+            plane = file.create_dataset(f"BCARSImage/run/run_z{z}", data=IMAGE + z)
+            plane.attrs.update({**MODERN, "Raster.Fixed.Position": 2.0 * z})
+    stack = open_stack(tmp_path / "a.h5")
+    assert stack["cars"].dims == ("z", "y", "x", "wavenumber")
+    np.testing.assert_array_equal(
+        stack["cars"].values[:, ..., ::-1], IMAGE[None] + np.array([0, 1, 2, 10], dtype="u2")[:, None, None, None]
+    )
+    np.testing.assert_allclose(stack["z"], [0, 2, 4, 6])
+
+
+def test_several_images_are_listed_and_chosen_by_name(tmp_path: Path) -> None:
+    path = write_nist(tmp_path / "a.h5", {"first": IMAGE, "second": IMAGE + 1})
+    with pytest.raises(CrimsonError, match=r"BCARSImage/run_0/first.*BCARSImage/run_0/second.*name="):
+        open_stack(path)
+    np.testing.assert_array_equal(open_stack(path, name="second")["cars"], IMAGE[..., ::-1] + 1)
+    np.testing.assert_array_equal(open_stack(path, name="/BCARSImage/run_0/first")["cars"], IMAGE[..., ::-1])
+    with pytest.raises(CrimsonError, match="no image is named 'third'"):
+        open_stack(path, name="third")
+
+
+def test_older_files_keep_dark_and_reference_elsewhere(tmp_path: Path) -> None:
+    path = write_nist(tmp_path / "a.h5", {"run_0": IMAGE}, Spectra__Dark_3_5ms_2=np.full((9, W), 5.0), Spectra__NRB_a=np.ones((9, W)))
+    np.testing.assert_allclose(open_stack(path)["dark"], 5)
+    path = write_nist(tmp_path / "b.h5", {"run_0": IMAGE}, Spectra__Dark_a=np.ones((9, W)), Spectra__Dark_b=np.ones((9, W)))
+    stack = open_stack(path)
+    assert "dark" not in stack
+    assert any("several fit" in line for line in stack.attrs["history"])
+
+
+def test_complex_results_get_a_clear_error_and_hide_no_image(tmp_path: Path) -> None:
+    path = write_nist(tmp_path / "a.h5", {"kk": IMAGE.astype("c8")}, {**MODERN, "Processing.Steps": "KK"})
+    with pytest.raises(CrimsonError, match=r"a\.h5.*complex.*imaginary part"):
+        open_stack(path)
+    path = write_nist(tmp_path / "b.h5", {"kk": IMAGE.astype("c8"), "raw": IMAGE})
+    np.testing.assert_array_equal(open_stack(path)["cars"], IMAGE[..., ::-1])
+
+
+def test_scancars_has_no_axis(tmp_path: Path) -> None:
+    tracks = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        group = file.create_group("sipcars")
+        group["track1"], group["track2"] = tracks, tracks + 1
+        group.attrs.update({"XY Step Size": 0.5, "Z Step Size": 2.0})
+    with pytest.raises(CrimsonError, match=r"track1.*track2.*name="):
+        open_stack(tmp_path / "s.h5")
+    with pytest.raises(CrimsonError, match="no spectral axis for 5 bands"):
+        open_stack(tmp_path / "s.h5", name="track2")
+    stack = open_stack(tmp_path / "s.h5", name="track2", wavenumber=(1000, 1400))
+    np.testing.assert_array_equal(stack["cars"], tracks + 1)
+    assert [float(stack[dim][1]) for dim in ("z", "y", "x")] == [2.0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("bands_first", [False, True])
+def test_any_other_file_by_its_largest_array_and_the_axis_that_fits(tmp_path: Path, bands_first: bool) -> None:
+    with h5py.File(tmp_path / "g.h5", "w") as file:
+        file["data/cube"] = np.moveaxis(IMAGE, -1, 0) if bands_first else IMAGE
+        file["data/small"] = np.zeros((2, 2, 2))
+        file["data/Raman shift"] = np.arange(W) + 900.0
+        file["data/time"] = np.arange(W)
+        file["dark"] = np.arange(W)
+    stack = open_stack(tmp_path / "g.h5")
+    np.testing.assert_array_equal(stack["cars"], IMAGE)
+    assert float(stack["wavenumber"][0]) == 900
+    np.testing.assert_array_equal(stack["dark"], np.arange(W))
+    np.testing.assert_array_equal(open_stack(tmp_path / "g.h5", name="data/small", wavenumber=(1, 2))["cars"], 0)
+
+
+def test_equally_large_arrays_are_listed(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "g.h5", "w") as file:
+        file["one"], file["two"] = IMAGE, IMAGE
+    with pytest.raises(CrimsonError, match=r"'one' \(3, 4, 16\); 'two' \(3, 4, 16\); choose one with name="):
+        open_stack(tmp_path / "g.h5")
+
+
+def test_big_endian_values_arrive_native(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "g.h5", "w") as file:
+        file["cube"] = IMAGE.astype(">u2")
+    cars = open_stack(tmp_path / "g.h5", wavenumber=(1, 2))["cars"]
+    assert cars.dtype == cars.values.dtype == np.dtype("u2")
+    np.testing.assert_array_equal(cars, IMAGE)
+
+
+def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["cube"] = IMAGE
+    with h5py.File(tmp_path / "inside" / "link.h5", "w") as file:
+        file["cube"] = h5py.ExternalLink("../secret.h5", "/cube")
+    with pytest.raises(CrimsonError, match=r"'cube' leads to \.\./secret\.h5"):
+        open_stack(tmp_path / "inside" / "link.h5", wavenumber=(1, 2))
+
+
+@pytest.mark.parametrize("how", ["external", "virtual"])
+def test_values_from_outside_the_folder_are_refused(tmp_path: Path, how: str) -> None:
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "secret.bin").write_bytes(IMAGE.tobytes())
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["cube"] = IMAGE
+    with h5py.File(tmp_path / "inside" / "a.h5", "w") as file:
+        if how == "external":
+            file.create_dataset("cube", IMAGE.shape, "u2", external=[(str(tmp_path / "secret.bin"), 0, h5py.h5f.UNLIMITED)])
+        else:
+            layout = h5py.VirtualLayout(IMAGE.shape, "u2")
+            layout[:] = h5py.VirtualSource("../secret.h5", "cube", IMAGE.shape)
+            file.create_virtual_dataset("cube", layout)
+    with pytest.raises(CrimsonError, match=r"secret.*outside the folder"):
+        open_stack(tmp_path / "inside" / "a.h5", wavenumber=(1, 2))
+
+
+def test_real_tissue_stack_agrees_with_its_truth(shared_data: Path) -> None:
+    stack = open_stack(shared_data / "bcars_tissue.h5")
+    truth = np.load(shared_data / "bcars_tissue_truth.npz")
+    np.testing.assert_allclose(stack["wavenumber"], truth["wavenumber"][::-1], atol=1e-3)
+    assert stack["cars"].shape == truth["raman"].shape
+    assert {"dark", "reference", "y", "x"} <= set(stack.variables)
+    # a line in CARS is higher below its wavenumber than above it: this contrast follows the truth, unless axis or image are mirrored
+    ratio = (stack["cars"] - stack["dark"]) / (stack["reference"] - stack["dark"])
+    below, above = (ratio.sel(wavenumber=slice(start, start + 30)).mean("wavenumber").values for start in (2840, 2950))
+    band = int(np.argmin(np.abs(stack["wavenumber"].values - 2935)))
+    image = truth["raman"][..., ::-1][..., band].astype("f8")
+    assert np.corrcoef((below - above).ravel(), image.ravel())[0, 1] > 0.9
+    assert abs(np.corrcoef((below - above).ravel(), image.T.ravel())[0, 1]) < 0.5

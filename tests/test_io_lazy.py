@@ -1,0 +1,111 @@
+"""Arrays that stay in their file: any index, no open file, no more read than is asked for."""
+
+from __future__ import annotations
+
+import pickle
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_crimson import CrimsonError
+from napari_crimson.io.lazy import Box, FileArray, check_promise
+from napari_crimson.stack import BLOCK_BYTES
+
+STORED = np.arange(1 * 7 * 8 * 9).reshape(1, 7, 8, 9)
+
+
+def from_memory(box: Box, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return values[box]
+
+
+@pytest.fixture
+def lazy() -> FileArray:
+    return FileArray(path=Path("x"), read=partial(from_memory, values=STORED), stored_shape=STORED.shape, dtype=STORED.dtype)
+
+
+INDICES = [
+    (),
+    (1,),
+    (-1, ..., -2),
+    (slice(2, 5),),
+    (..., 3),
+    (..., slice(None, None, -1)),
+    (slice(1, 7, 2), 0, slice(None, None, -2), slice(5, 2, -1)),
+    (slice(3, 3),),
+    ([4, 1, 1],),
+    (..., np.arange(7) % 2 == 0),
+    (2, 0, 3, 4),
+]
+
+
+@pytest.mark.parametrize("index", INDICES, ids=str)
+@pytest.mark.parametrize("falls", [False, True])
+def test_an_index_means_what_it_means_in_numpy(lazy: FileArray, index: Any, falls: bool) -> None:
+    turned = lazy.turned((2, None, 3, 1))
+    expected = STORED[0].transpose(1, 2, 0)[:, None]
+    if falls:
+        turned, expected = turned.falling(), expected[..., ::-1]
+    assert turned.shape == expected.shape
+    np.testing.assert_array_equal(turned[index], expected[index])
+    np.testing.assert_array_equal(turned.to_dask()[index].compute(), expected[index])
+
+
+def test_an_index_beyond_the_end(lazy: FileArray) -> None:
+    with pytest.raises(IndexError):
+        lazy[0, 7]
+
+
+@pytest.mark.parametrize("falls", [False, True])
+def test_a_band_and_a_block_are_read_alone(falls: bool) -> None:
+    seen: list[int] = []
+
+    def read(box: Box) -> np.ndarray[Any, Any]:
+        block = STORED[box]
+        seen.append(block.size)
+        return block
+
+    array = FileArray(path=Path("x"), read=read, stored_shape=STORED.shape, dtype=STORED.dtype).turned((2, 3, 1))
+    stack = (array.falling() if falls else array).to_dask()
+    stack[..., 2].compute()
+    stack[1:3, 4].compute()
+    assert seen == [8 * 9, 2 * 7]
+
+
+def test_chunks_hold_whole_spectra_and_whole_pieces_of_the_file() -> None:
+    array = FileArray(path=Path("x"), read=from_memory, stored_shape=(1000, 600, 700), dtype=np.dtype("f4"), stored_chunks=(50, 64, 64))  # type: ignore[arg-type]
+    rows, columns, points = array.turned((1, 2, 0)).to_dask().chunksize
+    assert points == 1000
+    assert rows % 64 == 0
+    assert columns % 64 == 0
+    assert BLOCK_BYTES / 4 <= rows * columns * 4000 <= 2 * BLOCK_BYTES
+
+
+def test_a_file_in_one_huge_piece_is_still_cut() -> None:
+    array = FileArray(
+        path=Path("x"), read=from_memory, stored_shape=(5000, 2000, 2000), dtype=np.dtype("u2"), stored_chunks=(1, 2000, 2000)
+    )  # type: ignore[arg-type]
+    rows, columns, points = array.turned((1, 2, 0)).to_dask().chunksize
+    assert points == 5000
+    assert rows * columns * points * 2 <= 8 * BLOCK_BYTES
+
+
+def test_it_travels_to_other_processes(lazy: FileArray) -> None:
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(lazy))[0, 1], STORED[0, 1])
+
+
+def test_what_a_library_says_becomes_one_error() -> None:
+    def fail(box: Box) -> np.ndarray[Any, Any]:
+        raise RuntimeError("bad checksum")
+
+    array = FileArray(path=Path("the.file"), read=fail, stored_shape=(2, 3, 4), dtype=np.dtype("u1"))
+    with pytest.raises(CrimsonError, match=r"the\.file.*bad checksum.*whole"):
+        array.to_dask().compute()
+
+
+def test_promises_are_weighed_against_the_file() -> None:
+    check_promise(Path("x"), (10**5, 10**5, 100), 2, 2 * 10**9)  # 2 TB that compress a thousandfold
+    with pytest.raises(CrimsonError, match="TiB"):
+        check_promise(Path("x"), (10**5, 10**5, 100), 2, 10**6)

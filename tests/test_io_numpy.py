@@ -1,0 +1,112 @@
+"""NumPy files: in place, in any order, without pickles and bombs."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_crimson import CrimsonError, open_stack
+
+STACK = np.random.default_rng(0).integers(0, 4000, (4, 5, 6)).astype("u2")
+AXIS = np.linspace(3000, 2500, 6)
+RAN: list[str] = []
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RAN.append, ("run",)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["u2", ">u2", "f8", "i4", "?"])
+def test_npy_in_any_order_and_type(tmp_path: Path, order: str, dtype: str) -> None:
+    values = np.asarray(STACK, dtype=dtype, order=order)  # type: ignore[call-overload]
+    np.save(tmp_path / "a.npy", values)
+    cars = open_stack(tmp_path / "a.npy", wavenumber=(1, 2))["cars"]
+    assert cars.dtype == np.dtype(dtype).newbyteorder("=")
+    np.testing.assert_array_equal(cars, values)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz_with_axis_dark_and_reference(tmp_path: Path, save: Any) -> None:
+    save(tmp_path / "a.npz", cars=STACK, wavenumber=AXIS, dark=np.arange(6), reference=np.ones(6), larger=np.zeros((9, 9, 9)))
+    stack = open_stack(tmp_path / "a.npz")
+    np.testing.assert_array_equal(stack["cars"], STACK[..., ::-1])
+    np.testing.assert_array_equal(stack["wavenumber"], AXIS[::-1])
+    np.testing.assert_array_equal(stack["dark"], [5, 4, 3, 2, 1, 0])
+    assert stack["larger" if "larger" in stack else "cars"].shape == (4, 5, 6)
+
+
+def test_npz_by_name_and_by_size(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", cube=STACK, wn=AXIS, mask=np.zeros((2, 2, 2)))
+    np.testing.assert_array_equal(open_stack(tmp_path / "a.npz")["cars"], STACK[..., ::-1])
+    assert open_stack(tmp_path / "a.npz", name="mask", wavenumber=(1, 2))["cars"].shape == (2, 2, 2)
+    with pytest.raises(CrimsonError, match=r"no array is named 'nothing'; it holds 'cube' \(4, 5, 6\)"):
+        open_stack(tmp_path / "a.npz", name="nothing")
+    np.savez(tmp_path / "b.npz", one=STACK, two=STACK)
+    with pytest.raises(CrimsonError, match=r"'one'.*'two'.*name="):
+        open_stack(tmp_path / "b.npz")
+
+
+def test_spectra_of_points_with_their_axis_are_a_line(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", cars=STACK[0], wavenumber=AXIS)
+    assert dict(open_stack(tmp_path / "a.npz")["cars"].sizes) == {"y": 1, "x": 5, "wavenumber": 6}
+
+
+def test_an_image_is_no_stack(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", STACK[0])
+    for wavenumber in (None, (1, 2)):
+        with pytest.raises(CrimsonError, match=r"image of shape \(5, 6\) has no spectra"):
+            open_stack(tmp_path / "a.npy", wavenumber=wavenumber)
+
+
+def test_complex_objects_and_records(tmp_path: Path) -> None:
+    np.save(tmp_path / "c.npy", STACK.astype("c8"))
+    with pytest.raises(CrimsonError, match=r"c\.npy: complex"):
+        open_stack(tmp_path / "c.npy")
+    np.save(tmp_path / "o.npy", np.array([Malicious()] * 3, dtype=object), allow_pickle=True)
+    np.savez(tmp_path / "o.npz", cars=np.array([[[Malicious()]]], dtype=object))
+    (tmp_path / "p.npy").write_bytes(pickle.dumps(Malicious()))
+    np.save(tmp_path / "r.npy", np.zeros((2, 3, 4), dtype=[("a", "f4")]))
+    for name in ("o.npy", "o.npz", "p.npy", "r.npy"):
+        with pytest.raises(CrimsonError, match=name):
+            open_stack(tmp_path / name, wavenumber=(1, 2)).load()
+    assert not RAN
+
+
+def header(shape: str) -> bytes:
+    text = f"{{'descr': '<u2', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize("shape", ["(1000000, 1000000, 1000)", "(4, 5, 7)", "(-4, 5, -6)", "(4, 5", "(4, 'x', 5)"])
+def test_a_header_that_does_not_fit_the_file(tmp_path: Path, shape: str) -> None:
+    (tmp_path / "a.npy").write_bytes(header(shape) + STACK.tobytes())
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "a.npy", "cars.npy")
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(CrimsonError, match=name):
+            open_stack(tmp_path / name, wavenumber=(1, 2))
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("cars.npy", "w", force_zip64=True) as file:
+        file.write(header("(100000, 100000, 1000)"))
+        file.write(bytes(2**20))
+    with pytest.raises(CrimsonError, match=r"a\.npz.*GiB"):
+        open_stack(tmp_path / "a.npz", wavenumber=(1, 2))
+
+
+@pytest.mark.parametrize("keep", [4, 20, 200])
+def test_truncated(tmp_path: Path, keep: int) -> None:
+    np.save(tmp_path / "whole.npy", STACK)
+    np.savez(tmp_path / "whole.npz", cars=STACK, wavenumber=AXIS)
+    for name in ("npy", "npz"):
+        (tmp_path / f"cut.{name}").write_bytes((tmp_path / f"whole.{name}").read_bytes()[:keep])
+        with pytest.raises(CrimsonError, match=f"cut.{name}"):
+            open_stack(tmp_path / f"cut.{name}", wavenumber=(1, 2))
