@@ -46,6 +46,7 @@ def test_without_matplotlib_the_cure_is_named(tmp_path: Path, monkeypatch: pytes
 
 def test_napari_is_opened_only_where_it_can_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
+    files = (tmp_path / "a.h5", tmp_path / "a.zarr")
 
     def run(command: list[str], check: bool) -> subprocess.CompletedProcess[bytes]:
         commands.append(command)
@@ -55,14 +56,26 @@ def test_napari_is_opened_only_where_it_can_be_seen(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(sys, "platform", "linux")
     for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(variable, raising=False)
-    assert "no display" in demo.show_in_napari([tmp_path])
+    assert "no display" in demo.show_in_napari(*files, 2930.0)
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(demo, "find_spec", lambda name: None if "Qt" in name or "Side" in name else name)
-    assert "no Qt binding" in demo.show_in_napari([tmp_path])
+    assert "no Qt binding" in demo.show_in_napari(*files, 2930.0)
     assert not commands
     monkeypatch.setattr(demo, "find_spec", lambda name: name)
-    assert "shown" in demo.show_in_napari([tmp_path / "a.h5", tmp_path / "a.zarr"])
-    assert commands[0][-2:] == [str(tmp_path / "a.h5"), str(tmp_path / "a.zarr")]
+    assert "shown" in demo.show_in_napari(*files, 2930.0)
+    assert commands[0][-3:] == ["2930.0", *map(str, files)]
+
+
+def test_napari_shows_the_pair_at_the_band_asked_for(tmp_path: Path) -> None:
+    from napari.components import ViewerModel
+
+    from napari_crimson.plugin.show import add_pair
+
+    demo.run_demo(tmp_path, remover="kk", shape=(8, 9), show=False, say=str)
+    viewer = ViewerModel()
+    add_pair(viewer, tmp_path / "tissue.h5", tmp_path / "tissue.zarr", 2930.0)
+    assert [layer.name for layer in viewer.layers] == ["tissue", "tissue · kk"]
+    assert viewer.dims.point[0] == pytest.approx(2930.0, abs=2)
 
 
 def test_pixels_drawn_are_distinct_in_kind() -> None:

@@ -87,7 +87,7 @@ def run_demo(
     draw_comparison(picture, phantom, result)
     say(f"{picture}: image before and after, spectra of {_SPECTRA} pixels against the truth")
     if show:
-        say(show_in_napari([measured, corrected]))
+        say(show_in_napari(measured, corrected, float(phantom["wavenumber"][telling_band(truth)])))
     return figures
 
 
@@ -105,7 +105,7 @@ def draw_comparison(path: Path, phantom: xr.Dataset, result: xr.Dataset) -> None
 
     axis = phantom["wavenumber"].values
     cars, truth, raman = phantom["cars"].values, phantom["raman"].values, result["raman"].values
-    band = int(np.argmax(truth.std(axis=(0, 1))))
+    band = telling_band(truth)
     pixels = distinct_pixels(truth)
 
     figure = Figure(figsize=(10, 8), layout="constrained")
@@ -162,13 +162,18 @@ def distinct_pixels(spectra: NDArray[Any]) -> list[tuple[int, int]]:
     return [(at // spectra.shape[1], at % spectra.shape[1]) for at in chosen]
 
 
-def show_in_napari(paths: list[Path]) -> str:
-    """Open napari on `paths` and wait until it is closed; where it cannot be, say why."""
+def telling_band(spectra: NDArray[Any]) -> int:
+    """Find the band at which the pixels of `spectra` (Y, X, W) differ most."""
+    return int(np.argmax(spectra.std(axis=(0, 1))))
+
+
+def show_in_napari(stack: Path, result: Path, wavenumber: float) -> str:
+    """Open napari on a stack and its result at `wavenumber` and wait until it is closed; where it cannot be, say why."""
     if find_spec("napari") is None or not any(find_spec(binding) for binding in ("PySide6", "PyQt6", "PyQt5")):
         return 'napari is not opened: no Qt binding here; pip install "napari-crimson[all]"'
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "napari is not opened: there is no display here"
     # in a process of its own, as nothing outside plugin/ imports napari; the paths are ours
-    command = [sys.executable, "-m", "napari", "--plugin", "napari-crimson", *map(str, paths)]
+    command = [sys.executable, "-m", "napari_crimson.plugin.show", str(wavenumber), str(stack), str(result)]
     code = subprocess.run(command, check=False).returncode  # noqa: S603
-    return "napari was shown and closed" if code == 0 else f"napari ended with code {code}; try: napari --plugin napari-crimson {paths[-1]}"
+    return "napari was shown and closed" if code == 0 else f"napari ended with code {code}; open {stack} and {result} in it by hand"
