@@ -93,7 +93,7 @@ def test_bad_pixels_are_empty_alone_and_counted():
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
 def test_floats_that_are_none_are_empty_alone_without_a_warning(bad):
     cars = COUNTS.astype("f8")
-    cars[1, 2, 3] = bad
+    cars[1, 2, 3:5] = bad, -bad
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ds = remove_background(stack(cars), ratio)

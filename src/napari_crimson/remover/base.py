@@ -106,16 +106,19 @@ class FunctionRemover(Remover):
 
     def __init__(self, function: Callable[..., ArrayLike], name: str | None = None) -> None:
         self.function = function
-        self.name = name or getattr(function, "__name__", "function")
+        self.name = name or str(getattr(function, "__name__", "function"))
 
     def correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, None]:
+        """Call the function."""
         return np.asarray(self.function(spectra, wavenumber, reference), dtype=np.float32), None
 
 
 def sound_pixels(spectra: Spectra) -> NDArray[np.bool_]:
     """Mark (N,) the spectra (N, W) that are finite throughout and somewhere positive."""
-    total = spectra.sum(axis=1, dtype=np.float64)  # one pass: any NaN or infinity shows in the sum
-    return np.isfinite(total) & (spectra.max(axis=1, initial=-np.inf) > 0)
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        total = spectra.sum(axis=1, dtype=np.float64)  # one pass: any NaN or infinity shows in the sum
+    sound: NDArray[np.bool_] = np.isfinite(total) & (spectra.max(axis=1, initial=-np.inf) > 0)
+    return sound
 
 
 def _check_reference(reference: Spectra, points: int) -> Spectra:
