@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+# Small tensors gain nothing from threads, and lose much where other work shares the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
@@ -15,3 +23,38 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no test data at {folder}; set CRIMSON_TEST_DATA to the folder that has it")
     return folder
+
+
+# --- a real window -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def display() -> None:
+    """Skip, or fail where CRIMSON_GUI_TESTS=required, if no window can be shown here; says what is missing."""
+    missing = None
+    if not any(importlib.util.find_spec(name) for name in ("PySide6", "PyQt6", "PyQt5")):
+        missing = 'no Qt binding: pip install "napari-crimson[all]"'
+    elif sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        missing = "no display: run under xvfb-run (Debian: apt-get install xvfb)"
+    elif os.environ.get("QT_QPA_PLATFORM", "").startswith(("offscreen", "minimal")):
+        missing = f"QT_QPA_PLATFORM={os.environ['QT_QPA_PLATFORM']} shows no window: unset it"
+    if missing and os.environ.get("CRIMSON_GUI_TESTS") == "required":
+        pytest.fail(f"CRIMSON_GUI_TESTS=required, but {missing}")
+    if missing:
+        pytest.skip(missing)
+
+
+@pytest.fixture
+def viewer(display: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A napari window that is really shown, in napari's main-thread watch; nothing of it may be left afterwards."""
+    monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
+    make = request.getfixturevalue("make_napari_viewer")
+    window = make(show=True, strict_qt="raise")
+    window.window.resize(1280, 800)
+    yield window
+    from superqt.utils import WorkerBase
+
+    WorkerBase.await_workers(20_000)
+    request.getfixturevalue("qtbot").wait(20)  # lets the last signals of the workers arrive
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("crimson")]
+    assert not left, f"threads of a removal are still running: {left}"

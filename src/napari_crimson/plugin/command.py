@@ -65,7 +65,7 @@ def remove_from_layer(
     try:
         with closing(removal.run()) as blocks:
             for progress in blocks:
-                live.show(progress, sample_block(data, progress.region))
+                live.show(sample_block(data, progress.region))
         complete = True
     finally:
         live.finish(complete=complete)

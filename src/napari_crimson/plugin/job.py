@@ -8,8 +8,10 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.qt.threading import create_worker
 from napari.utils.notifications import notification_manager, show_error
+from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.live import LiveLayer, growing_data, sample_block
@@ -102,22 +104,23 @@ class RemovalJob:
         data, shown = growing_data(removal), 0.0
         with closing(removal.run()) as blocks:
             for progress in blocks:
+                self._progress = progress
                 if self._stop.is_set():
                     return
                 if time.monotonic() - shown >= _SHOW_EVERY_S or progress.blocks_done == progress.blocks:
                     shown = time.monotonic()
-                    yield progress, sample_block(data, progress.region)
+                    yield sample_block(data, progress.region)
         self._complete = True
 
-    def _show(self, news: Removal | tuple[Progress, Any]) -> None:
-        """Take what the thread yields, on the main thread."""
-        if isinstance(news, tuple):
-            self._progress, sample = news
-            if self.live and not self._stop.is_set():
-                self.live.show(self._progress, sample)
-                self._report("running")
-        elif not self._stop.is_set():
+    def _show(self, news: Removal | NDArray[np.float32]) -> None:
+        """Take what the thread yields, on the main thread: first the plan, then samples of what is done."""
+        if self._stop.is_set():
+            return
+        if not isinstance(news, np.ndarray):
             self.live = LiveLayer(self._viewer, self._source, news)
+        elif self.live:
+            self.live.show(news)
+            self._report("running")
 
     def _finish(self) -> None:
         """End, however it came: tidy up, mark the layer, tell the user."""

@@ -17,9 +17,11 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.contrast import contrast
 from napari_crimson.stack import check_axis, make_stack
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Image
 
 __all__ = [
@@ -31,8 +33,8 @@ __all__ = [
     "give_axis",
     "layer_data",
     "layer_data_from_stack",
-    "limits",
     "metadata_from_stack",
+    "plane_shown",
     "spectrum_from_layer",
     "stack_from_layer",
     "stack_from_layer_data",
@@ -129,6 +131,13 @@ def axis_falls(layer: Image) -> bool:
     return axis is not None and bool(axis[0] > axis[-1])
 
 
+def plane_shown(layer: Image, viewer: ViewerModel) -> int:
+    """Index of the plane of a layer that the viewer's slider is at, or of the nearest."""
+    plane = round(float(layer.world_to_data(viewer.dims.point[-layer.ndim :])[0]))
+    last: int = layer.data.shape[0] - 1
+    return min(max(plane, 0), last)
+
+
 def stack_from_layer(layer: Image) -> xr.Dataset:
     """Make a stack of an image layer with axes (wavenumber, [t,] [z,] y, x), ours or one with `give_axis`.
 
@@ -190,24 +199,6 @@ def spectrum_from_layer(layer: Image, stack: xr.Dataset) -> xr.DataArray:
         )
     mean = _lazy(data).astype(np.float64).mean(axis=tuple(range(1, data.ndim)))
     return xr.DataArray(mean, {"wavenumber": np.asarray(axis)}, ("wavenumber",))
-
-
-def contrast(spectra_last: Any) -> tuple[float, float]:
-    """Contrast limits from the spectra of three rows: reads a few chunks, not the file."""
-    rows = spectra_last.shape[-3]
-    every = max(1, spectra_last.shape[-2] // 64)
-    lead = tuple(size // 2 for size in spectra_last.shape[:-3])
-    sample = [np.asarray(spectra_last[(*lead, row, slice(None, None, every))]) for row in sorted({rows // 4, rows // 2, 3 * rows // 4})]
-    return limits(np.stack(sample))
-
-
-def limits(sample: NDArray[Any]) -> tuple[float, float]:
-    """Contrast limits that show most of a sample, whatever it holds."""
-    finite = sample[np.isfinite(sample)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(finite, (0.5, 99.8)))
-    return (low, high) if high > low else (low, low + 1.0)
 
 
 def bands_front(spectra_last: Any) -> Any:

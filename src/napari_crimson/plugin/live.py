@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_crimson.plugin.layers import KEY, PARTIAL, axis_falls, bands_front, limits, metadata_from_stack
+from napari_crimson.plugin.contrast import limits
+from napari_crimson.plugin.layers import KEY, PARTIAL, axis_falls, bands_front, metadata_from_stack, plane_shown
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
     from napari_crimson.remove import Removal
-    from napari_crimson.stream import Progress, Region
+    from napari_crimson.stream import Region
 
 __all__ = ["LiveLayer", "growing_data", "sample_block"]
 
@@ -62,11 +63,12 @@ class LiveLayer:
             metadata={KEY: self._record("partial")},
         )
 
-    def show(self, progress: Progress, sample: NDArray[np.float32] | None = None) -> None:
-        """Show what has been written since; `sample` of the new values moves the contrast, unless the user has."""
-        if sample is not None and len(self._samples) < _SAMPLE_BLOCKS:
+    def show(self, sample: NDArray[np.float32]) -> None:
+        """Show what has been written since; a sample of it (W, n) sets the contrast, unless the user has."""
+        if len(self._samples) < _SAMPLE_BLOCKS:
             self._samples.append(sample)
-            self._stretch(limits(np.concatenate([values.ravel() for values in self._samples])))
+            plane = plane_shown(self.layer, self._viewer)  # edges without light may hold anything; the user looks at this one
+            self._stretch(limits(np.concatenate([values[plane] for values in self._samples])))
         self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def finish(self, *, complete: bool) -> None:
@@ -101,7 +103,7 @@ def growing_data(removal: Removal) -> Any:
 
 
 def sample_block(data: Any, region: Region) -> NDArray[np.float32]:
-    """Read some spectra of the middle row of a block from `growing_data`; for the worker's thread."""
+    """Read some spectra (W, n) of the middle row of a block from `growing_data`; for the worker's thread."""
     *lead, rows, columns = region
     every = max(1, (columns.stop - columns.start) // _SAMPLE_PIXELS)
     index = (*(part.start for part in lead), (rows.start + rows.stop) // 2, slice(columns.start, columns.stop, every))

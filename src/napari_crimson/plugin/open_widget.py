@@ -14,6 +14,7 @@ from magicgui.widgets import Container, FileEdit, LineEdit, PushButton, RadioBut
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.job import tell
 from napari_crimson.plugin.layers import layer_data_from_stack
+from napari_crimson.plugin.looks import align_labels
 from napari_crimson.plugin.typed_axis import EXAMPLE, HELP, wavenumber_from_text
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ class OpenWidget(Container):  # type: ignore[type-arg]
         self._array = LineEdit(name="array", label="Array", tooltip="Which stack of the file; empty where it holds one.")
         self._open = PushButton(name="open_button", text="Open")
         super().__init__(widgets=[self._kind, self._path, self._axis, self._array])
-        self.append(self._open)  # what is added later makes magicgui align the labels
+        align_labels(self)
+        self.append(self._open)
+        self._kind.value = _FILE
         self._axis.native.setPlaceholderText("as the file says; or " + EXAMPLE)
         self._array.native.setPlaceholderText("the only one")
         self._kind.changed.connect(self._kind_changed)

@@ -33,14 +33,18 @@ def status_text(report: Report) -> str:
         return f"Stopped: {report.error}"
     if progress is None:
         return {"complete": "Complete.", "cancelled": "Cancelled before the first block."}.get(report.phase, "")
-    done = f"{progress.pixels_done:,} of {progress.pixels:,} pixels".replace(",", _THIN)
+    done = f"{_count(progress.pixels_done)} of {_count(progress.pixels)} pixels"
     if report.phase == "cancelled":
-        return f"Cancelled: {done}. The layer holds this part."
-    rate = f"{progress.spectra_per_s:,.0f} spectra/s".replace(",", _THIN)
+        return f"Cancelled: {done}\nThe layer holds this part."
+    rate = f"{_count(progress.spectra_per_s)} spectra/s"
     if report.phase == "running":
-        return f"{done} · {rate} · {_duration(progress.seconds_left)} left"
-    bad = f" Pixels without a spectrum, left NaN: {progress.bad_pixels:,}.".replace(",", _THIN) if progress.bad_pixels else ""
-    return f"Complete: {done} · {rate}.{bad}"
+        return f"{done}\n{rate} · {_duration(progress.seconds_left)} left"
+    bad = f"\nPixels without a spectrum, left NaN: {_count(progress.bad_pixels)}" if progress.bad_pixels else ""
+    return f"Complete: {done}\n{rate}{bad}"
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}".replace(",", _THIN)
 
 
 def _duration(seconds: float) -> str:

@@ -1,0 +1,188 @@
+"""The settings of a removal as a form: which stack, by what, where, with what, to where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magicgui.types import FileDialogMode
+from magicgui.widgets import ComboBox, Container, FileEdit, Label, LineEdit
+from napari.layers import Image
+from napari.qt.threading import create_worker
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.io.axis import given_axis
+from napari_crimson.plugin.layers import KEY, axis_of_layer, give_axis, plane_shown, spectrum_from_layer
+from napari_crimson.plugin.looks import align_labels, fit_text
+from napari_crimson.plugin.typed_axis import EXAMPLE, HELP, wavenumber_from_text
+from napari_crimson.remover import removers
+
+if TYPE_CHECKING:
+    import napari
+    import xarray as xr
+
+__all__ = ["RemovalSettings"]
+
+_MEMORY, _FOLDER = "in memory", "in a zarr folder"
+_OWN, _NONE = "auto", "none"
+_MIN_WIDTH_PX = 320
+_SPECTRUM_HELP = "From the file, from another layer (the mean of its pixels), or none."
+
+
+class RemovalSettings(Container):  # type: ignore[type-arg]
+    """Form for one removal; `source` and `removal_options` give what is set."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        self._viewer = viewer
+        self._closed = False
+        self._devices = [("auto", "auto")]
+        self._stack = ComboBox(name="stack", label="Stack", choices=self._stacks, tooltip="The measured CARS intensities.")
+        self._plane = Label(name="plane", label="Shown", tooltip="The plane on the slider and its Raman shift.")
+        self._axis = LineEdit(name="wavenumber", label="Axis", tooltip=HELP)
+        self._remover = ComboBox(name="remover", label="Remover", choices=removers(), tooltip="Trained networks; kk is Kramers–Kronig.")
+        self._device = ComboBox(name="device", label="Device", choices=lambda _: self._devices, tooltip="Where networks run.")
+        self._reference, self._dark = (
+            ComboBox(name=name, label=label, choices=lambda box: self._spectra(box.name), tooltip=_SPECTRUM_HELP)
+            for name, label in (("reference", "Reference"), ("dark", "Dark"))
+        )
+        self._output = ComboBox(name="output", label="Result", choices=[_MEMORY, _FOLDER], tooltip="A folder serves the largest stacks.")
+        self._folder = FileEdit(name="folder", label="Folder", mode=FileDialogMode.OPTIONAL_FILE, tooltip="Such as tissue.zarr.")
+        spectra = [self._reference, self._dark]
+        super().__init__(widgets=[self._stack, self._plane, self._axis, self._remover, self._device, *spectra, self._output, self._folder])
+        self.native.setMinimumWidth(_MIN_WIDTH_PX)
+        self._axis.native.setPlaceholderText(EXAMPLE)
+        fit_text(self._plane)
+        align_labels(self)
+        self._stack.changed.connect(self._stack_changed)
+        self._output.changed.connect(self._output_changed)
+        self._viewer.dims.events.current_step.connect(self._show_wavenumber)
+        self.native_parent_changed.connect(self._parent_changed)
+        self.native.destroyed.connect(self._close)
+        self._stack_changed()
+        self._output_changed()
+        self._find_devices()
+
+    def choose(self, layer: str) -> None:
+        """Choose the stack by the name of its layer.
+
+        Raises
+        ------
+        CrimsonError
+            If the layer cannot be a stack.
+        """
+        if layer not in self._stack.choices:
+            there = ", ".join(map(str, self._stack.choices)) or "none yet"
+            raise CrimsonError(f"layer '{layer}' is no measured stack; choose one of {there}")
+        self._stack.value = layer
+
+    def source(self) -> Image:
+        """The layer to work on, with the axis that was typed if it has none of its own.
+
+        Raises
+        ------
+        CrimsonError
+            If there is none, or what was typed is no axis for it.
+        """
+        layer = self._layer()
+        if layer is None:
+            raise CrimsonError("there is no stack to work on; open one, or File › Open Sample › CRIMSON")
+        typed = wavenumber_from_text(self._axis.value) if _needs_axis(layer) else None
+        if typed is not None:
+            give_axis(layer, given_axis(typed, layer.data.shape[0]))
+            self._show_wavenumber()
+        return layer
+
+    def removal_options(self, stack: xr.Dataset) -> dict[str, Any]:
+        """Settings for `stack` as ``plan_removal`` takes them.
+
+        Raises
+        ------
+        CrimsonError
+            If no folder is named, or a layer does not fit as reference or dark.
+        """
+        output = None
+        if self._output.value == _FOLDER:
+            output = Path(str(self._folder.value))
+            if not output.name:
+                raise CrimsonError("no folder is chosen for the result; name one, such as tissue.zarr, or keep the result in memory")
+            output = output.with_name(output.name.removesuffix(".zarr") + ".zarr")
+        spectra = {
+            name: choice if choice == _OWN else None if choice == _NONE else spectrum_from_layer(self._viewer.layers[choice[1]], stack)
+            for name, choice in (("reference", self._reference.value), ("dark", self._dark.value))
+        }
+        return {"remover": self._remover.value, "device": self._device.value, "output": output, **spectra}
+
+    def _stacks(self, _: Any = None) -> list[str]:
+        return [layer.name for layer in self._viewer.layers if _is_stack(layer) and _ours(layer).get("variable", "cars") == "cars"]
+
+    def _spectra(self, name: str) -> list[tuple[str, Any]]:
+        """Choices for a reference or dark: the stack's own, none, or a layer with as many planes."""
+        source = self._layer()
+        if source is None:
+            return [("none", _NONE)]
+        others = [layer for layer in self._viewer.layers if _is_stack(layer) and layer.name != source.name]
+        fitting = [layer.name for layer in others if layer.data.shape[0] == source.data.shape[0]]
+        own = [("from the file", _OWN)] if name in _ours(source) else []
+        return [*own, ("none", _NONE), *((f"layer {other}", ("layer", other)) for other in fitting)]
+
+    def _layer(self) -> Image | None:
+        """The layer chosen as the stack, while it is there."""
+        name = self._stack.value
+        return self._viewer.layers[name] if name and name in self._viewer.layers else None
+
+    def _find_devices(self) -> None:
+        """Fill in the devices from a thread: asking for them imports torch, which takes seconds."""
+
+        def find_devices() -> list[tuple[str, str]]:
+            from napari_crimson.device import devices
+
+            return devices()
+
+        create_worker(find_devices, _connect={"returned": self._devices_found})
+
+    def _devices_found(self, found: list[tuple[str, str]]) -> None:
+        if not self._closed:
+            self._devices = [(label, name) for name, label in found]
+            self._device.reset_choices()
+
+    def _stack_changed(self) -> None:
+        self._reference.reset_choices()
+        self._dark.reset_choices()
+        layer = self._layer()
+        self._axis.visible = layer is not None and _needs_axis(layer)
+        self._show_wavenumber()
+
+    def _output_changed(self) -> None:
+        self._folder.visible = self._output.value == _FOLDER
+
+    def _show_wavenumber(self, _: Any = None) -> None:
+        layer = self._layer()
+        axis = None if layer is None else axis_of_layer(layer)
+        if layer is None or axis is None:
+            self._plane.value = "–"
+        else:
+            plane = plane_shown(layer, self._viewer)
+            self._plane.value = f"{axis[plane]:.1f} cm⁻¹ (plane {plane} of {axis.size})"
+
+    def _parent_changed(self) -> None:
+        if self.native.parent() is None:  # so napari parts a widget from a dock that is closed
+            self._close()
+
+    def _close(self) -> None:
+        """Let go of the viewer when the dock is closed."""
+        if not self._closed:
+            self._closed = True
+            self._viewer.dims.events.current_step.disconnect(self._show_wavenumber)
+
+
+def _ours(layer: Image) -> dict[str, Any]:
+    ours: dict[str, Any] = layer.metadata.get(KEY, {})
+    return ours
+
+
+def _is_stack(layer: Any) -> bool:
+    return isinstance(layer, Image) and not layer.rgb and layer.ndim >= 3
+
+
+def _needs_axis(layer: Image) -> bool:
+    return "wavenumber" not in _ours(layer) or "given" in _ours(layer)
