@@ -237,6 +237,29 @@ def test_a_stopped_job_goes_on_in_the_next_call(tmp_path):
     assert xr.open_zarr(out).attrs["crimson"]["remover"] == "ratio"
 
 
+class Learning(Sure):
+    """Knows only after work on which grid it worked."""
+
+    grid: str | None = None
+
+    @property
+    def provenance(self):
+        return super().provenance | ({} if self.grid is None else {"grid": self.grid})
+
+    def correct(self, spectra, wavenumber, reference):
+        self.grid = f"{wavenumber.size} points"
+        return super().correct(spectra, wavenumber, reference)
+
+
+def test_what_a_remover_learns_at_work_is_noted_and_makes_no_other_job(tmp_path):
+    remover, out = Learning(), tmp_path / "out.zarr"
+    ds = remove_background(stack(), remover, output=out)
+    assert ds["raman"].attrs["grid"] == "40 points"
+    assert xr.open_zarr(out).attrs["crimson"]["grid"] == "40 points"
+    for same in (remover, Learning()):
+        np.testing.assert_array_equal(remove_background(stack(), same, output=out)["raman"].values, ds["raman"].values)
+
+
 def test_a_job_runs_once():
     job = plan_removal(stack(), ratio)
     list(job.run())

@@ -58,7 +58,7 @@ def test_memory_shows_results_as_they_come():
 def test_a_complete_result_opens_in_xarray_and_zarr_with_its_axis(path):
     sink = make(path)
     write(sink, range(len(BLOCKS)))
-    sink.complete(["removed"])
+    sink.complete({"history": ["removed"]})
     sink.close()
     ds = xr.open_zarr(path)
     assert ds["raman"].dims == ("wavenumber", "y", "x")
@@ -94,7 +94,7 @@ def test_time_stays_ahead_and_depth_behind_the_wavenumbers(path):
     sink = ZarrSink(path, dims, shape, AXIS[:7], ["raman", "uncertainty"], **words)
     for block, region in enumerate(plan_blocks(shape, tuple((size,) for size in shape), align=sink.align, block_bytes=1)):
         sink.write(block, region, {"raman": values[region], "uncertainty": -values[region]}, 0)
-    sink.complete([])
+    sink.complete({})
     sink.close()
     ds = xr.open_zarr(path)
     assert ds["raman"].dims == ("t", "wavenumber", "z", "y", "x")
@@ -127,7 +127,7 @@ def test_a_stopped_run_is_marked_partial_and_goes_on(path):
     assert again.finished() == {0: 1, 1: 1, 4: 1}
     np.testing.assert_array_equal(again.lazy("raman")[BLOCKS[4]].compute(), VALUES[BLOCKS[4]])
     write(again, set(range(len(BLOCKS))) - {0, 1, 4})
-    again.complete([])
+    again.complete({})
     again.close()
     np.testing.assert_array_equal(xr.open_zarr(path)["raman"].transpose(*DIMS).values, VALUES)
     assert status(path) == "complete"
@@ -158,12 +158,12 @@ def test_a_run_stopped_before_its_first_line_begins_anew(path):
 def test_a_complete_result_of_the_same_job_is_taken_as_it_is(path):
     sink = make(path)
     write(sink, range(len(BLOCKS)))
-    sink.complete(["first"])
+    sink.complete({"history": ["first"]})
     sink.close()
     again = make(path)
     assert sorted(again.finished()) == list(range(len(BLOCKS)))
     assert sum(again.finished().values()) == len(BLOCKS)
-    again.complete(["second"])
+    again.complete({"history": ["second"]})
     again.close()
     assert xr.open_zarr(path).attrs["crimson"]["history"] == ["first"]
 

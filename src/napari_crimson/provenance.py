@@ -38,7 +38,7 @@ def history_line(note: dict[str, Any]) -> str:
 
 def fingerprint(cars: da.Array, correction: Correction, note: dict[str, Any], tile: tuple[int, int]) -> str:
     """Tell one job from another: its settings, its axis and spectra, and two pixels of the stack."""
-    passing = ("date", "device", "history")  # a run may be taken up tomorrow and on another machine
+    passing = ("date", "device", "grid", "history")  # may be taken up tomorrow, on another machine; a grid is known after work only
     plan: dict[str, Any] = {key: value for key, value in note.items() if key not in passing}
     plan |= {"names": correction.names, "dtype": str(cars.dtype), "chunks": cars.chunks, "tile": tile}
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())

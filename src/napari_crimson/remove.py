@@ -65,7 +65,10 @@ class Removal:
             if bad:
                 pixels = prod(self.dataset["cars"].shape[:-1])
                 self.dataset.attrs["history"][-1] += f"; {bad} of {pixels} pixels hold no spectrum"
-            self.sink.complete(self.dataset.attrs["history"])
+            learnt = self.remover.provenance  # some of it only when at work
+            for name in self._correction.names:
+                self.dataset[name].attrs.update(learnt)
+            self.sink.complete({**learnt, "history": self.dataset.attrs["history"]})
 
 
 def plan_removal(

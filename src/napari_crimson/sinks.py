@@ -57,7 +57,7 @@ class MemorySink:
         """The result (..., y, x, W) as it stands: the array itself."""
         return self.arrays[name]
 
-    def complete(self, history: Sequence[str]) -> None:
+    def complete(self, attrs: Mapping[str, Any]) -> None:
         """Nothing is left to do in memory."""
 
     def close(self) -> None:
@@ -155,13 +155,12 @@ class ZarrSink:
         lazy: da.Array = bands_last(da.from_array(array, chunks=chunks, name=False), self.dims)  # type: ignore[no-untyped-call]
         return lazy
 
-    def complete(self, history: Sequence[str]) -> None:
-        """Mark the result as complete, with its history, and drop the list of blocks."""
+    def complete(self, attrs: Mapping[str, Any]) -> None:
+        """Mark the result as complete, add to its attributes, and drop the list of blocks."""
         ours = dict(cast("dict[str, Any]", self._group.attrs[NAMESPACE]))
         if ours["status"] == "complete":
             return
-        ours |= {"status": "complete", "history": list(history)}
-        ours |= {"blocks": len(self._finished), "bad_pixels": sum(self._finished.values())}
+        ours |= {**attrs, "status": "complete", "blocks": len(self._finished), "bad_pixels": sum(self._finished.values())}
         with _disk_errors(self.path):
             self._group.attrs[NAMESPACE] = ours
             self._record.unlink(missing_ok=True)

@@ -63,8 +63,8 @@ class Sink(Protocol):
     def lazy(self, name: str) -> Any:
         """Give a result (..., y, x, W) as xarray takes it, as it stands when computed."""
 
-    def complete(self, history: Sequence[str]) -> None:
-        """Take note that all blocks are there."""
+    def complete(self, attrs: Mapping[str, Any]) -> None:
+        """Take note that all blocks are there, and of what else is known by now."""
 
     def close(self) -> None:
         """Let go of whatever is held; what was written stays."""
