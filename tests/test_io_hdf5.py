@@ -142,6 +142,12 @@ def test_complex_results_get_a_clear_error_and_hide_no_image(tmp_path: Path) -> 
     np.testing.assert_array_equal(open_stack(path)["cars"], IMAGE[..., ::-1])
 
 
+def test_macro_rasters_say_what_they_are(tmp_path: Path) -> None:
+    path = write_nist(tmp_path / "a.h5", {f"macro_slow_{i}": IMAGE[i] for i in range(3)})
+    with pytest.raises(CrimsonError, match="macro raster of 3 lines"):
+        open_stack(path)
+
+
 def test_scancars_has_no_axis(tmp_path: Path) -> None:
     tracks = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
     with h5py.File(tmp_path / "s.h5", "w") as file:

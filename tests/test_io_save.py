@@ -37,7 +37,7 @@ def stack_of(shape: tuple[int, ...] = (5, 6, 40), dtype: str = "u2") -> xr.Datas
 def test_round_trip(tmp_path: Path, suffix: str, shape: tuple[int, ...], dtype: str) -> None:
     stack = stack_of(shape, dtype)
     if suffix == ".h5" and len(shape) == 5:
-        with pytest.raises(CrimsonError, match="time axis.*zarr"):
+        with pytest.raises(CrimsonError, match=r"time axis.*zarr"):
             save_stack(stack, tmp_path / "a.h5")
         return
     saved = save_stack(stack, tmp_path / f"a{suffix}")

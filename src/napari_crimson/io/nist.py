@@ -31,6 +31,7 @@ CALIBRATION: dict[str, tuple[tuple[str, ...], Any]] = {
 }
 _SIGNS = ("Spectrometer.calib.", "Calib.", "Spectro.", "Raster.", "RasterScanParams.", "Macro.Raster.", "MicroStage.")
 _PLANE = re.compile(r"(?P<stack>.+)_z(?P<number>\d+)$")
+_LINE = re.compile(r"_slow_\d+$")
 _DARK, _REFERENCE = re.compile("dark", re.IGNORECASE), re.compile("nrb", re.IGNORECASE)
 
 Datasets = dict[str, h5py.Dataset]
@@ -44,6 +45,11 @@ def is_nist(datasets: Datasets) -> bool:
 def read(path: Path, datasets: Datasets, name: str | None) -> Found:
     """Read an image or a z stack of images, with its axis, dark and reference."""
     images = _images(datasets)
+    lines = sum(_LINE.search(key) is not None and item.ndim == 2 for key, item in datasets.items())
+    if not images and lines:
+        raise CrimsonError(
+            f"{path}: a macro raster of {lines} lines, whose pixels lie unevenly; let CRIkit2 resample it and open its image"
+        )
     planes = images[_choose(path, images, name)]
     first = planes[0]
     cars = lazy_dataset(path, first) if len(planes) == 1 else lazy_series(path, planes)

@@ -63,8 +63,9 @@ def save_stack(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)
         import_module(f"napari_crimson.io.{writer}").write(ds, partial, path.name.partition(".")[0])
-        _remove(path)
-        partial.rename(path)
+        if path.is_dir():
+            _remove(path)
+        partial.replace(path)
     except OSError as error:
         raise CrimsonError(
             f"{path}: cannot be written ({error.strerror or error}); check space and permissions, or choose another folder"

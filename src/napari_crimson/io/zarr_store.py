@@ -27,6 +27,7 @@ __all__ = ["read"]
 
 Array: TypeAlias = "zarr.Array[Any]"
 
+_BOOKKEEPING = ("fingerprint", "blocks")  # of the run that wrote a result: a copy of it is another thing
 _MOST_CHUNK_BYTES = 2**30
 _DEPTH = 4
 
@@ -58,6 +59,8 @@ def _from_group(path: Path, root: zarr.Group, arrays: dict[str, Array], name: st
     record = _attrs(root).get(NAMESPACE)
     record = dict(record) if isinstance(record, Mapping) else {}
     origin, history = record.pop("source", ""), record.pop("history", ())
+    for word in _BOOKKEEPING:
+        record.pop(word, None)
     return Found(
         arrays={_variable(key): _turned(path, key, arrays[key], _dims(arrays[key], image)) for key in wanted},
         wavenumber=None if axis_name is None else _values(vectors[axis_name]),
