@@ -50,7 +50,9 @@ def resolve_device(name: str = "auto") -> str:
         return here[0]
     wanted = "cuda:0" if name == "cuda" else name
     if wanted not in here:
-        raise CrimsonError(f"no device '{name}' here; there is {', '.join(here)} (a GPU needs its driver and a torch built for it), or say 'auto'")
+        raise CrimsonError(
+            f"no device '{name}' here; there is {', '.join(here)} (a GPU needs its driver and a torch built for it), or say 'auto'"
+        )
     return wanted
 
 

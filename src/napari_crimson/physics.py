@@ -27,7 +27,9 @@ __all__ = [
 ]
 
 
-def uniform(generator: torch.Generator, shape: tuple[int, ...], low: float | Tensor = 0.0, high: float | Tensor = 1.0, *, log: bool = False) -> Tensor:
+def uniform(
+    generator: torch.Generator, shape: tuple[int, ...], low: float | Tensor = 0.0, high: float | Tensor = 1.0, *, log: bool = False
+) -> Tensor:
     """Draw from U(low, high), or from the log-uniform distribution between them, on the generator's device."""
     u = torch.rand(shape, generator=generator, device=generator.device)
     if log:
@@ -80,7 +82,8 @@ def gaussian_broadening(spectra: Tensor, sigma_points: Tensor) -> Tensor:
     points = spectra.shape[-1]
     frequency = torch.fft.rfftfreq(points, device=spectra.device)
     transfer = torch.exp(-2 * (math.pi * frequency * sigma_points.unsqueeze(1)) ** 2)
-    return torch.fft.irfft(torch.fft.rfft(spectra) * transfer, n=points)
+    broadened: Tensor = torch.fft.irfft(torch.fft.rfft(spectra) * transfer, n=points)
+    return broadened
 
 
 def cars_intensity(excitation: Tensor, chi_nr: Tensor, real: Tensor, imag: Tensor) -> Tensor:
@@ -114,6 +117,8 @@ def add_noise(intensity: Tensor, photons: Tensor, read_noise: Tensor, generator:
         Detected electrons at intensity 1; the variance there is 1/photons.
     read_noise : Tensor, shape (N, 1)
         Standard deviation in electrons.
+    generator : torch.Generator
+        Where the noise comes from.
     """
     variance = intensity.clamp(min=0) / photons + (read_noise / photons) ** 2
     noise = torch.randn(intensity.shape, generator=generator, device=generator.device, dtype=intensity.dtype)
@@ -127,4 +132,5 @@ def spectral_phase(log_ratio: Tensor) -> Tensor:
     """
     points = log_ratio.shape[-1]
     spectrum = torch.fft.rfft(torch.cat([log_ratio, log_ratio.flip(-1)], dim=-1))
-    return 0.5 * torch.fft.irfft(spectrum * -1j, n=2 * points)[..., :points]
+    phase: Tensor = 0.5 * torch.fft.irfft(spectrum * -1j, n=2 * points)[..., :points]
+    return phase

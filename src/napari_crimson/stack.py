@@ -54,6 +54,10 @@ def make_stack(
         order of `wavenumber`.
     step_um : mapping, optional
         Pixel step in µm by dimension, e.g. ``{"y": 0.5, "x": 0.5}``.
+    source : str
+        Where the data come from, for names and messages.
+    history : iterable of str
+        What was done to them so far.
 
     Raises
     ------
@@ -139,7 +143,9 @@ def check_axis(axis: NDArray[np.float64], length: int, /, *, source: str = "") -
     step = np.diff(axis)
     if step.size and not ((step > 0).all() or (step < 0).all()):
         at = int(np.argmax(np.sign(step) != np.sign(step[0])))
-        raise CrimsonError(f"{where}: the spectral axis turns at point {at} ({axis[at]:g}, {axis[at + 1]:g}); it must only rise or only fall")
+        raise CrimsonError(
+            f"{where}: the spectral axis turns at point {at} ({axis[at]:g}, {axis[at + 1]:g}); it must only rise or only fall"
+        )
 
 
 def pixel_chunks(shape: tuple[int, ...], itemsize: int, /, *, block_bytes: int = BLOCK_BYTES) -> tuple[int, ...]:
@@ -154,6 +160,9 @@ def pixel_chunks(shape: tuple[int, ...], itemsize: int, /, *, block_bytes: int =
 
 def _lazy_array(cars: Any) -> da.Array:
     """Wrap `cars` (..., W) as dask with whole spectra in chunks of a readable size."""
+    lazy: da.Array
     if not isinstance(cars, da.Array):
-        return da.from_array(cars, chunks=pixel_chunks(cars.shape, cars.dtype.itemsize), asarray=True, name=False)
-    return cars if len(cars.chunks[-1]) == 1 else cars.rechunk({-1: -1})
+        lazy = da.from_array(cars, chunks=pixel_chunks(cars.shape, cars.dtype.itemsize), asarray=True, name=False)  # type: ignore[no-untyped-call]
+    else:
+        lazy = cars if len(cars.chunks[-1]) == 1 else cars.rechunk({-1: -1})  # type: ignore[no-untyped-call]
+    return lazy

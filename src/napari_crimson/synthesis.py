@@ -12,8 +12,8 @@ The bounds are the fields of each prior, so that a recipe can change them and a 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Generator, Tensor
@@ -29,7 +29,7 @@ from napari_crimson.physics import (
     uniform,
 )
 
-__all__ = ["PRIORS", "Batch", "Crimson", "Prior", "Specnet", "Wide", "draw"]
+__all__ = ["PRIORS", "Batch", "Crimson", "Prior", "Specnet", "Wide", "draw", "make_prior"]
 
 
 class Batch(NamedTuple):
@@ -61,6 +61,8 @@ def draw(prior: str | Prior, n: int, wavenumber: Tensor, *, generator: Generator
     ----------
     prior : str or Prior
         ``"wide"``, ``"crimson"``, ``"specnet"`` or an instance.
+    n : int
+        How many.
     wavenumber : Tensor, shape (W,)
         Ascending axis in cm⁻¹, on the generator's device.
     generator : torch.Generator
@@ -72,10 +74,25 @@ def draw(prior: str | Prior, n: int, wavenumber: Tensor, *, generator: Generator
         If the name is unknown.
     """
     if isinstance(prior, str):
-        if prior not in PRIORS:
-            raise CrimsonError(f"no prior '{prior}'; there are {', '.join(PRIORS)}")
-        prior = PRIORS[prior]()
+        prior = make_prior(prior, {})
     return prior.draw(n, wavenumber.float(), generator)
+
+
+def make_prior(name: str, bounds: dict[str, Any]) -> Wide | Crimson | Specnet:
+    """A prior by name, with bounds of your own in place of some of its fields.
+
+    Raises
+    ------
+    CrimsonError
+        If the name is unknown or a bound is none of that prior's.
+    """
+    if name not in PRIORS:
+        raise CrimsonError(f"no prior '{name}'; there are {', '.join(PRIORS)}")
+    known = [f.name for f in fields(PRIORS[name])]
+    if unknown := bounds.keys() - set(known):
+        raise CrimsonError(f"prior '{name}' has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in bounds.items()}
+    return PRIORS[name](**values)
 
 
 def _line_counts(n: int, low: int, high: int, generator: Generator, *, log: bool = False) -> Tensor:
@@ -184,7 +201,10 @@ class Wide:
 
         second = torch.where(_pick(generator, n, 0.5), uniform(generator, (n, 1), 0.05, 2.0, log=True), 0.0)
         log_i = (colour() + second * colour()).clamp(min=1e-4).log()
-        edges = (uniform(generator, (n, 1), low - 0.3 * span, low + 0.08 * span), uniform(generator, (n, 1), high - 0.08 * span, high + 0.3 * span))
+        edges = (
+            uniform(generator, (n, 1), low - 0.3 * span, low + 0.08 * span),
+            uniform(generator, (n, 1), high - 0.08 * span, high + 0.3 * span),
+        )
         slopes = (1 / uniform(generator, (n, 1), 30.0, 400.0, log=True), 1 / uniform(generator, (n, 1), 30.0, 400.0, log=True))
         rolled = sigmoid_window(wavenumber, edges, slopes).clamp(min=1e-3).log()
         log_i += torch.where(_pick(generator, n, 0.5), rolled, 0.0)
@@ -193,7 +213,9 @@ class Wide:
         return (log_i - log_i.amax(1, keepdim=True)).clamp(min=-7).exp()
 
 
-def _smooth_log_curve(n: int, wavenumber: Tensor, generator: Generator, *, strength: tuple[float, float], period_cm1: tuple[float, float], terms: int) -> Tensor:
+def _smooth_log_curve(
+    n: int, wavenumber: Tensor, generator: Generator, *, strength: tuple[float, float], period_cm1: tuple[float, float], terms: int
+) -> Tensor:
     """A random sum of slow cosines (N, W), for the logarithm of an excitation."""
     period = uniform(generator, (n, terms), *period_cm1, log=True)
     amplitude = uniform(generator, (n, 1), *strength, log=True) * torch.rand((n, terms), generator=generator, device=generator.device)
@@ -240,7 +262,15 @@ class Crimson:
         return Batch(wavenumber, cars, imag, torch.ones_like(cars), torch.ones(n, 1, device=cars.device))
 
     def _intensity(
-        self, wavenumber: Tensor, amplitude: Tensor, position: Tensor, hwhm: Tensor, chi_nr: Tensor, excitation: Tensor, *, scale: bool = True
+        self,
+        wavenumber: Tensor,
+        amplitude: Tensor,
+        position: Tensor,
+        hwhm: Tensor,
+        chi_nr: Tensor,
+        excitation: Tensor,
+        *,
+        scale: bool = True,
     ) -> tuple[Tensor, Tensor, Tensor]:
         real, imag = resonant_chi3(wavenumber, amplitude, position, hwhm)
         size = (real * real + imag * imag).amax(1, keepdim=True).sqrt().clamp(min=1e-12) if scale else torch.ones_like(real[:, :1])

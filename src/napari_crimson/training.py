@@ -15,11 +15,9 @@ import math
 import platform
 import sys
 import time
-import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,33 +28,10 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
 from napari_crimson.networks.grid import STEP_CM1, network_grid, resampling_matrix
 from napari_crimson.physics import uniform
-from napari_crimson.synthesis import PRIORS, Batch, Prior
+from napari_crimson.recipe import Recipe, read_recipe
+from napari_crimson.synthesis import Batch, Prior, make_prior
 
-__all__ = ["Recipe", "Validation", "read_recipe", "train"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Everything that determines a training run but the machine."""
-
-    name: str
-    network: str
-    prior: str = "wide"
-    arguments: dict[str, Any] = field(default_factory=dict)  # of the network
-    bounds: dict[str, Any] = field(default_factory=dict)  # of the prior
-    seed: int = 1
-    steps: int = 24_000
-    batch_points: int = 64_000  # spectra times wavenumbers of one step
-    learning_rate: float = 1.5e-3
-    warm_up: int = 300
-    decay: float = 0.4  # share of the steps, at the end, over which the learning rate falls to zero
-    weight_decay: float = 1e-3
-    averaging: float = 0.998  # of the weights that are validated and kept
-    points: tuple[int, int] = (192, 1600)
-    step_cm1: tuple[float, float] = (0.8, 8.0)
-    range_cm1: tuple[float, float] = (200.0, 4000.0)
-    validation_spectra: int = 768
-    validate_every: int = 500
+__all__ = ["Recipe", "Validation", "train"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,27 +45,6 @@ class Validation:
     pearson: float  # median
     slope: float
     within_1sd: float
-
-
-def read_recipe(path: str | Path) -> Recipe:
-    """Read a recipe from TOML.
-
-    Raises
-    ------
-    CrimsonError
-        If the file cannot be read, or holds a key that no recipe has.
-    """
-    try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CrimsonError(f"{path}: no readable recipe ({error})") from error
-    known = {f.name for f in fields(Recipe)}
-    if unknown := table.keys() - known:
-        raise CrimsonError(f"{path}: unknown {', '.join(sorted(unknown))}; a recipe has {', '.join(sorted(known))}")
-    if "network" not in table:
-        raise CrimsonError(f"{path}: a recipe must say network = 'cnn' or 'rnn'")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    return Recipe(**{"name": Path(path).stem, **values})
 
 
 def train(
@@ -143,17 +97,17 @@ class _Run:
     """The state of one training run."""
 
     def __init__(self, recipe: Recipe, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
-        if recipe.prior not in PRIORS:
-            raise CrimsonError(f"no prior '{recipe.prior}'; there are {', '.join(PRIORS)}")
         self.recipe, self.folder, self.device, self.dtype = recipe, folder, device, dtype
-        self.prior: Prior = PRIORS[recipe.prior](**{k: tuple(v) if isinstance(v, list) else v for k, v in recipe.bounds.items()})
+        self.prior = make_prior(recipe.prior, recipe.bounds)
         torch.manual_seed(recipe.seed)
         # float32 weights learn; a copy in the working precision runs the layers
         self.master = build(recipe.network, recipe.arguments).to(device)
         self.average = build(recipe.network, recipe.arguments).to(device)
         self.average.load_state_dict(self.master.state_dict())
         self.working = build(recipe.network, recipe.arguments).to(device, dtype)
-        self.optimizer = torch.optim.AdamW(self.master.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            self.master.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
+        )
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.done = 0
         self.seconds = 0.0
@@ -172,7 +126,7 @@ class _Run:
                 self.seconds, started = self.seconds + now - started, now
                 loss, losses = float(torch.stack(losses).mean()), []
                 if not math.isfinite(loss):
-                    raise CrimsonError(f"the loss of '{self.recipe.name}' is {loss} at step {self.done}; lower learning_rate (now {self.recipe.learning_rate})")
+                    raise CrimsonError(f"the loss of '{self.recipe.name}' is {loss} at step {self.done}; lower its learning_rate")
                 validation = self._validate(loss)
                 if not self.curve or validation.error < min(row["error"] for row in self.curve):
                     self.best = {k: v.detach().clone() for k, v in self.average.state_dict().items()}
@@ -194,7 +148,7 @@ class _Run:
             "spectra": recipe.steps * recipe.batch_points // (sum(recipe.points) // 2),
             "step_cm1": list(STEP_CM1),
             "arguments": recipe.arguments,
-            "prior": {"name": recipe.prior, **asdict(self.prior)},  # type: ignore[call-overload]
+            "prior": {"name": recipe.prior, **asdict(self.prior)},
             "recipe": {k: v for k, v in asdict(recipe).items() if k not in ("arguments", "bounds", "name", "network", "prior")},
             "validation": best,
         }
@@ -234,18 +188,20 @@ class _Run:
         rate = min(1.0, (step + 1) / recipe.warm_up, (recipe.steps - step) / max(1.0, recipe.decay * recipe.steps))
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * rate
-        master, working = list(self.master.parameters()), list(self.working.parameters())
+        master: list[Tensor] = list(self.master.parameters())
+        working: list[Tensor] = list(self.working.parameters())
         with torch.no_grad():
             torch._foreach_copy_(working, master)
         loss, error = _loss(self.working, batch, self.prior)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         for m, w in zip(master, working, strict=True):
             m.grad, w.grad = (None if w.grad is None else w.grad.float()), None
         torch.nn.utils.clip_grad_norm_(master, 1.0)
         self.optimizer.step()
         keep = min(recipe.averaging, (1 + step) / (10 + step))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), master, 1 - keep)
+            average: list[Tensor] = list(self.average.parameters())
+            torch._foreach_lerp_(average, master, 1 - keep)
         return error
 
     @torch.no_grad()

@@ -49,7 +49,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (N, width, L) → the same
         """Add what the block found."""
-        return x + self.second(self.act(self.first(self.act(x))))
+        found: Tensor = self.second(self.act(self.first(self.act(x))))
+        return x + found
 
 
 class Head(nn.Module):

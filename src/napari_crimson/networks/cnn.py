@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -32,9 +33,9 @@ class CNN(Network):
         self.stride = self.stem_stride * 2 ** (len(widths) - 1)
         self.stem = nn.Conv1d(CHANNELS, widths[0], 15, stride=self.stem_stride, padding=6)
         self.down_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
-        self.downs = nn.ModuleList(nn.Conv1d(a, b, 4, stride=2, padding=1) for a, b in zip(widths, widths[1:], strict=False))
+        self.downs = nn.ModuleList(nn.Conv1d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths))
         self.bottom = nn.Sequential(*(ResidualBlock(widths[-1], kernel, dilation=d) for d in dilations))
-        self.ups = nn.ModuleList(nn.ConvTranspose1d(b, a, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        self.ups = nn.ModuleList(nn.ConvTranspose1d(b, a, 2, stride=2) for a, b in pairwise(widths))
         self.up_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
         self.head = Head(widths[0], self.stem_stride)
 

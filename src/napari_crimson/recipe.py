@@ -1,0 +1,57 @@
+"""`Recipe`: everything that determines a training run but the machine, read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from napari_crimson.errors import CrimsonError
+
+__all__ = ["Recipe", "read_recipe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that determines a training run but the machine."""
+
+    name: str
+    network: str
+    prior: str = "wide"
+    arguments: dict[str, Any] = field(default_factory=dict)  # of the network
+    bounds: dict[str, Any] = field(default_factory=dict)  # of the prior
+    seed: int = 1
+    steps: int = 24_000
+    batch_points: int = 64_000  # spectra times wavenumbers of one step
+    learning_rate: float = 1.5e-3
+    warm_up: int = 300
+    decay: float = 0.4  # share of the steps, at the end, over which the learning rate falls to zero
+    weight_decay: float = 1e-3
+    averaging: float = 0.998  # of the weights that are validated and kept
+    points: tuple[int, int] = (192, 1600)
+    step_cm1: tuple[float, float] = (0.8, 8.0)
+    range_cm1: tuple[float, float] = (200.0, 4000.0)
+    validation_spectra: int = 768
+    validate_every: int = 500
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read a recipe from TOML.
+
+    Raises
+    ------
+    CrimsonError
+        If the file cannot be read, or holds a key that no recipe has.
+    """
+    try:
+        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CrimsonError(f"{path}: no readable recipe ({error})") from error
+    known = {f.name for f in fields(Recipe)}
+    if unknown := table.keys() - known:
+        raise CrimsonError(f"{path}: unknown {', '.join(sorted(unknown))}; a recipe has {', '.join(sorted(known))}")
+    if "network" not in table:
+        raise CrimsonError(f"{path}: a recipe must say network = 'cnn' or 'rnn'")
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    return Recipe(**{"name": Path(path).stem, **values})

@@ -1,0 +1,164 @@
+"""`NetworkRemover`: a trained network behind the seam.
+
+Device, precision, batches and resampling to the network's grid are settled here and seen nowhere else.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_crimson import weights
+from napari_crimson.device import inference_dtype, resolve_device
+from napari_crimson.errors import CrimsonError
+from napari_crimson.networks import Network, build
+from napari_crimson.networks.grid import network_grid, resampling_matrix
+from napari_crimson.remover.base import Remover, Spectra
+
+__all__ = ["NetworkRemover"]
+
+# Spectra times points of one pass. A CPU is fastest while a layer's activations stay in its cache; a GPU wants many.
+_CPU_POINTS = 64 * 1000
+_GPU_POINTS = 8192 * 1000
+
+
+class NetworkRemover(Remover):
+    """A network with its card, on a device.
+
+    Parameters
+    ----------
+    network : Network
+        With its weights loaded.
+    card : dict
+        What made it; see `napari_crimson.weights`.
+    device, precision : str
+        As for `load_remover`.
+
+    Raises
+    ------
+    CrimsonError
+        If the device is not there or the precision unknown.
+    """
+
+    gives_uncertainty = True
+
+    def __init__(self, network: Network, card: dict[str, Any], *, device: str = "auto", precision: str = "auto") -> None:
+        self.name = str(card["name"])
+        self.convention = str(card["convention"])
+        self.card = card
+        self.device = resolve_device(device)
+        self.dtype = inference_dtype(self.device, precision)
+        self.network = network.to(self.device, self.dtype).eval().requires_grad_(False)
+        self._points = _CPU_POINTS if self.device == "cpu" else _GPU_POINTS
+        self._axis: _Axis | None = None
+
+    @classmethod
+    def load(cls, name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> NetworkRemover:
+        """Load a shipped network by name, or your own by the path of its ``.safetensors``.
+
+        Raises
+        ------
+        CrimsonError
+            If the weights do not match their card, or their card no network of this package.
+        """
+        tensors, card = weights.load(name_or_path)
+        network = build(card["network"], card.get("arguments", {}))
+        try:
+            network.load_state_dict(tensors, strict=True)
+        except RuntimeError as error:
+            raise CrimsonError(f"weights '{name_or_path}' do not fit the network '{card['network']}' of their card: {error}") from error
+        return cls(network, {"name": Path(name_or_path).stem, **card}, device=device, precision=precision)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Name, convention, checksum of the weights, device, precision and the grid the network worked on."""
+        record = {
+            **super().provenance,
+            "network": self.card["network"],
+            "sha256": self.card["sha256"],
+            "device": self.device,
+            "precision": str(self.dtype).removeprefix("torch."),
+        }
+        return record if self._axis is None else {**record, "grid": self._axis.describe()}
+
+    def correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, Spectra]:
+        """Correct sound spectra (N, W); see `Remover`."""
+        if self._axis is None or not np.array_equal(self._axis.wavenumber, wavenumber):
+            self._axis = _Axis(wavenumber, self.device)
+            self._warn_outside_training(wavenumber)
+        ref = np.ones(wavenumber.size, dtype=np.float32) if reference is None else reference
+        axis = self._axis
+        on_grid = axis.forward(torch.from_numpy(ref).to(self.device).unsqueeze(0))
+        mean, sd = np.empty_like(spectra), np.empty_like(spectra)
+        with torch.inference_mode():
+            for rows, answer, spread in self._batches(spectra, axis, on_grid):
+                mean[rows], sd[rows] = axis.back(answer).cpu().numpy(), axis.back(spread).cpu().numpy()
+        return mean, sd
+
+    def _batches(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """Run the network over batches; when a GPU's memory is taken, over smaller ones."""
+        start = 0
+        while start < len(spectra):
+            size = max(1, self._points // axis.grid.numel())
+            rows = slice(start, min(start + size, len(spectra)))
+            try:
+                cars = axis.forward(torch.from_numpy(np.ascontiguousarray(spectra[rows])).to(self.device))
+                mean, sd = self.network(cars, axis.grid, reference)
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise CrimsonError(
+                        f"{self.device} has no memory left for a single spectrum; close other programs, or take device='cpu'"
+                    ) from None
+                torch.cuda.empty_cache()
+                self._points //= 2
+                continue
+            yield rows, mean, sd
+            start = rows.stop
+
+    def _warn_outside_training(self, wavenumber: NDArray[np.float64]) -> None:
+        """Say so, once for an axis, where the card gives a range and this axis lies outside it."""
+        recipe = self.card.get("recipe", {})
+        step = float(wavenumber[-1] - wavenumber[0]) / max(1, wavenumber.size - 1)
+        low, high = recipe.get("step_cm1", (0.0, np.inf))
+        if self.convention == "relative" and not low * 0.99 <= step <= high * 1.01:
+            warnings.warn(
+                f"'{self.name}' was trained on steps of {low:g} to {high:g} cm⁻¹, this axis has {step:.3g}: do not trust it here",
+                stacklevel=4,
+            )
+        if wavenumber.size < 128:
+            warnings.warn(f"'{self.name}' needs about 128 points to tell lines from background, there are {wavenumber.size}", stacklevel=4)
+
+
+class _Axis:
+    """A spectral axis, the network's grid for it, and the way there and back."""
+
+    def __init__(self, wavenumber: NDArray[np.float64], device: str) -> None:
+        if wavenumber.size < 16:
+            raise CrimsonError(f"spectra of {wavenumber.size} points: a network needs at least 16, and about 128 to be trusted")
+        source = torch.from_numpy(wavenumber)
+        grid = network_grid(source)
+        self.wavenumber = wavenumber.copy()
+        self.grid = grid.to(device, torch.float32)
+        same = grid is source
+        self._there = None if same else resampling_matrix(source, grid).to(device)
+        self._back = None if same else resampling_matrix(grid, source).to(device)
+
+    def forward(self, spectra: Tensor) -> Tensor:
+        """(N, W) → (N, G)."""
+        return spectra if self._there is None else spectra @ self._there
+
+    def back(self, spectra: Tensor) -> Tensor:
+        """(N, G) → (N, W)."""
+        return spectra if self._back is None else spectra @ self._back
+
+    def describe(self) -> str:
+        """The grid in words, for the record."""
+        step = float(self.grid[1] - self.grid[0])
+        return f"{self.grid.numel()} points, {step:.3g} cm-1" + ("" if self._there is None else ", resampled")

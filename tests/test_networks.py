@@ -1,0 +1,106 @@
+"""The networks: shapes, scale and what does not change the answer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.networks import NETWORKS, Network, build
+from napari_crimson.networks.features import features
+from napari_crimson.networks.grid import network_grid, resampling_matrix
+from napari_crimson.physics import cars_intensity, resonant_chi3
+from napari_crimson.synthesis import draw
+
+
+def fresh(name: str) -> Network:
+    torch.manual_seed(0)
+    network = build(name, {}).eval()
+    for parameter in network.parameters():  # a fresh network answers zero; any weights do for these tests
+        torch.nn.init.normal_(parameter, std=0.05)
+    return network
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("points", [128, 501, 1000])
+@torch.no_grad()
+def test_any_number_of_points_goes_in_and_comes_out(name: str, points: int) -> None:
+    axis = torch.linspace(500, 500 + 2 * points, points)
+    mean, sd = fresh(name)(torch.rand(3, points) + 0.5, axis, torch.ones(1, points))
+    assert mean.shape == sd.shape == (3, points)
+    assert (sd > 0).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@torch.no_grad()
+def test_a_constant_factor_on_light_or_reference_changes_nothing(name: str) -> None:
+    axis = torch.linspace(500, 2500, 640)
+    batch = draw("wide", 4, axis, generator=torch.Generator().manual_seed(2))
+    network = fresh(name)
+    plain, _ = network(batch.cars, axis, batch.reference)
+    scaled, _ = network(batch.cars * 4096, axis, batch.reference * 0.25)
+    torch.testing.assert_close(scaled, plain, rtol=1e-3, atol=1e-4 * float(plain.abs().max()))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@torch.no_grad()
+def test_a_pixel_does_not_see_its_neighbours(name: str) -> None:
+    axis = torch.linspace(500, 2500, 640)
+    cars = torch.rand(5, 640) + 0.5
+    network, one = fresh(name), torch.ones(1, 640)
+    together, _ = network(cars, axis, one)
+    alone, _ = network(cars[2:3], axis, one)
+    torch.testing.assert_close(together[2:3], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_features_stay_finite_on_what_cameras_deliver() -> None:
+    cars = torch.stack([torch.zeros(256), -torch.ones(256), torch.ones(256), torch.full((256,), 65535.0), torch.eye(256)[7]])
+    cars[0, 3] = 1e-6
+    channels, amplitude = features(cars, torch.linspace(500, 1500, 256), torch.ones(1, 256))
+    assert torch.isfinite(channels).all()
+    assert (amplitude > 0).all()
+
+
+def test_the_amplitude_doubles_when_weak_lines_do() -> None:
+    axis = torch.linspace(500, 3500, 1500)
+    lines = [torch.tensor([row]) for row in ([0.2, 0.4, 0.3], [1004.0, 1450.0, 2930.0], [5.0, 12.0, 20.0])]
+    real, imag = resonant_chi3(axis, *lines)
+    one = torch.ones(1, 1500)
+    weak, strong = (features(cars_intensity(one, one, k * real, k * imag), axis, one)[1] for k in (1.0, 2.0))
+    assert float(strong / weak) == pytest.approx(2.0, rel=0.05)
+
+
+def test_grid_is_the_axis_itself_where_that_fits() -> None:
+    axis = torch.linspace(500, 2500, 1000, dtype=torch.float64)
+    assert network_grid(axis) is axis
+
+
+@pytest.mark.parametrize(("step", "expected"), [(0.8, 1.5), (8.0, 4.0)])
+def test_grid_brings_other_spacings_into_the_trained_range(step: float, expected: float) -> None:
+    grid = network_grid(torch.arange(500.0, 3000.0, step, dtype=torch.float64))
+    assert float(grid[1] - grid[0]) == pytest.approx(expected, rel=0.01)
+
+
+def test_resampling_keeps_a_smooth_spectrum_and_averages_noise() -> None:
+    source = torch.linspace(0, 1000, 2001, dtype=torch.float64)
+    target = torch.linspace(0, 1000, 501, dtype=torch.float64)
+    matrix = resampling_matrix(source, target)
+    smooth = torch.sin(source / 60).float()
+    torch.testing.assert_close((smooth @ matrix)[1:-1], torch.sin(target / 60).float()[1:-1], rtol=0, atol=1e-3)
+    noise = torch.randn(200, 2001, generator=torch.Generator().manual_seed(0))
+    assert (noise @ matrix)[:, 5:-5].std() < 0.55  # four points go into each, with triangular weights
+
+
+def test_resampling_a_non_uniform_axis_there_and_back() -> None:
+    source = torch.linspace(30, 55, 800, dtype=torch.float64) ** 2
+    grid = network_grid(source)
+    line = torch.exp(-0.5 * ((source - 1800) / 25) ** 2).float()
+    back = line @ resampling_matrix(source, grid) @ resampling_matrix(grid, source)
+    torch.testing.assert_close(back, line, rtol=0, atol=0.01)
+
+
+def test_an_unknown_network_or_argument_is_named() -> None:
+    with pytest.raises(CrimsonError, match="no network 'gan'; there are cnn, rnn"):
+        build("gan", {})
+    with pytest.raises(CrimsonError, match="does not take"):
+        build("cnn", {"depth": 3})

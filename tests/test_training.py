@@ -1,0 +1,98 @@
+"""Training: a recipe becomes weights that load; interruption costs nothing; nothing is unpickled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_crimson import load_remover, train, weights
+from napari_crimson.errors import CrimsonError
+from napari_crimson.recipe import Recipe, read_recipe
+from napari_crimson.training import Validation
+
+TINY = Recipe(
+    name="tiny",
+    network="cnn",
+    arguments={"widths": [8, 8], "kernel": 3, "dilations": [1]},
+    steps=6,
+    validate_every=3,
+    batch_points=4_000,
+    points=(128, 192),
+    validation_spectra=16,
+)
+
+
+def test_weights_come_with_card_and_curve_and_load_as_a_remover(tmp_path: Path) -> None:
+    seen: list[Validation] = []
+    path = train(TINY, tmp_path, device="cpu", progress=seen.append)
+    card = weights.read_card(path)
+    assert [v.step for v in seen] == [3, 6]
+    assert card["network"] == "cnn"
+    assert card["convention"] == "relative"
+    assert card["validation"]["error"] == min(v.error for v in seen)
+    assert card["prior"]["name"] == "wide"
+    assert path.with_suffix(".csv").read_text().count("\n") == 3
+    assert not list(tmp_path.glob("*.checkpoint"))
+    remover = load_remover(path, device="cpu")
+    assert remover(torch.rand(3, 200).numpy() + 1, torch.linspace(500, 1500, 200).numpy()).shape == (3, 200)
+
+
+def test_an_interrupted_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    whole = train(TINY, tmp_path / "whole", device="cpu")
+
+    def interrupt(validation: Validation) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, tmp_path / "broken", device="cpu", progress=interrupt)
+    resumed = train(TINY, tmp_path / "broken", device="cpu")
+    torch.testing.assert_close(weights.load(resumed)[0], weights.load(whole)[0])
+
+
+def test_the_error_falls(tmp_path: Path) -> None:
+    seen: list[Validation] = []
+    recipe = replace(
+        TINY, steps=80, validate_every=20, warm_up=10, averaging=0.9, batch_points=16_000, arguments={"widths": [16, 24], "kernel": 3}
+    )
+    train(recipe, tmp_path, device="cpu", progress=seen.append)
+    assert seen[-1].error < seen[0].error
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    def interrupt(validation: Validation) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, tmp_path, device="cpu", progress=interrupt)
+    with pytest.raises(CrimsonError, match="belongs to another recipe"):
+        train(replace(TINY, seed=2), tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("network = 'cnn'\nlerning_rate = 1", "unknown lerning_rate"),
+        ("steps = 3", "must say network"),
+        ("network = 'cnn'\nbounds = 3\nname = 1\nx = 2", "unknown x"),
+        ("network = 'cnn'\nnetwork = 'rnn'", "no readable recipe"),
+    ],
+)
+def test_a_recipe_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(text)
+    with pytest.raises(CrimsonError, match=message):
+        read_recipe(file)
+
+
+@pytest.mark.parametrize("name", ["cnn", "rnn"])
+def test_the_shipped_recipes_are_those_of_the_shipped_weights(name: str) -> None:
+    recipe = read_recipe(Path(__file__).parents[1] / "recipes" / f"{name}.toml")
+    card = weights.read_card(name)
+    assert card["network"] == recipe.network
+    assert card["arguments"] == {k: list(v) if isinstance(v, tuple) else v for k, v in recipe.arguments.items()}
+    assert card["prior"]["name"] == recipe.prior
+    assert card["recipe"]["steps"] == recipe.steps
+    assert card["recipe"]["seed"] == recipe.seed
