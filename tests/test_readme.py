@@ -19,7 +19,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 def test_the_scripted_session_shows_stack_and_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "demo").mkdir()
-    save_stack(simulate_stack((6, 7), seed=0), tmp_path / "demo" / "tissue.h5")
+    save_stack(simulate_stack((6, 7), seed=0)[["cars", "dark", "reference"]], tmp_path / "demo" / "tissue.h5")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(napari, "Viewer", ViewerModel)  # the viewer without its window
     session: dict[str, object] = {}
