@@ -28,24 +28,27 @@ def shared_data() -> Path:
 # --- a real window -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def display() -> None:
-    """Skip, or fail where CRIMSON_GUI_TESTS=required, if no window can be shown here; says what is missing."""
-    missing = None
-    if not any(importlib.util.find_spec(name) for name in ("PySide6", "PyQt6", "PyQt5")):
-        missing = 'no Qt binding: pip install "napari-crimson[all]"'
-    elif sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        missing = "no display: run under xvfb-run (Debian: apt-get install xvfb)"
-    elif os.environ.get("QT_QPA_PLATFORM", "").startswith(("offscreen", "minimal")):
-        missing = f"QT_QPA_PLATFORM={os.environ['QT_QPA_PLATFORM']} shows no window: unset it"
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked gui, or fail it where CRIMSON_GUI_TESTS=required, if no window can be shown here; say what is missing."""
+    missing = _missing_for_a_window() if item.get_closest_marker("gui") else None
     if missing and os.environ.get("CRIMSON_GUI_TESTS") == "required":
-        pytest.fail(f"CRIMSON_GUI_TESTS=required, but {missing}")
+        pytest.fail(f"CRIMSON_GUI_TESTS=required, but {missing}", pytrace=False)
     if missing:
         pytest.skip(missing)
 
 
+def _missing_for_a_window() -> str | None:
+    if not any(importlib.util.find_spec(name) for name in ("PySide6", "PyQt6", "PyQt5")):
+        return 'no Qt binding: pip install "napari-crimson[all]"'
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return "no display: run under xvfb-run (Debian: apt-get install xvfb)"
+    platform = os.environ.get("QT_QPA_PLATFORM", "")
+    return f"QT_QPA_PLATFORM={platform} shows no window: unset it" if platform.startswith(("offscreen", "minimal")) else None
+
+
 @pytest.fixture
-def viewer(display: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def viewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A napari window that is really shown, in napari's main-thread watch; nothing of it may be left afterwards."""
     monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
     make = request.getfixturevalue("make_napari_viewer")

@@ -267,7 +267,7 @@ def test_deleting_the_result_stops_the_run(viewer: Any, qtbot: Any, click: Any, 
     assert [layer.name for layer in viewer.layers] == ["tissue"]
 
 
-def test_renaming_and_deleting_the_source_does_not_disturb_a_run(display: None, qtbot: Any, gated: Gated) -> None:
+def test_renaming_and_deleting_the_source_does_not_disturb_a_run(qtbot: Any, gated: Gated) -> None:
     from napari_crimson.plugin.job import RemovalJob
 
     model = ViewerModel()  # without a window: some software renderers crash when the lowest of two layers is deleted

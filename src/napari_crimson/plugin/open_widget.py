@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import Container, FileEdit, LineEdit, PushButton, RadioButtons
+from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.job import tell
@@ -30,7 +30,7 @@ class OpenWidget(Container):  # type: ignore[type-arg]
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
-        self._kind = RadioButtons(name="kind", label="Open a", choices=[_FILE, _FOLDER], orientation="horizontal")
+        self._kind = ComboBox(name="kind", label="Open a", choices=[_FILE, _FOLDER])
         self._path = FileEdit(name="path", label="Path", mode=FileDialogMode.EXISTING_FILE)
         self._axis = LineEdit(name="wavenumber", label="Axis", tooltip=HELP + "\nEmpty: as the file says.")
         self._array = LineEdit(name="array", label="Array", tooltip="Which stack of the file; empty where it holds one.")
@@ -38,7 +38,6 @@ class OpenWidget(Container):  # type: ignore[type-arg]
         super().__init__(widgets=[self._kind, self._path, self._axis, self._array])
         align_labels(self)
         self.append(self._open)
-        self._kind.value = _FILE
         self._axis.native.setPlaceholderText("as the file says; or " + EXAMPLE)
         self._array.native.setPlaceholderText("the only one")
         self._kind.changed.connect(self._kind_changed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from napari_crimson.errors import CrimsonError
 from napari_crimson.io.formats import can_open
 
 __all__ = ["get_reader", "read"]
@@ -28,4 +29,9 @@ def read(path: str | Sequence[str]) -> list[Any]:
     from napari_crimson.plugin.layers import layer_data_from_stack
 
     paths = [path] if isinstance(path, str) else list(path)
-    return [layer for one in paths for layer in layer_data_from_stack(open_stack(one))]
+    try:
+        return [layer for one in paths for layer in layer_data_from_stack(open_stack(one))]
+    except CrimsonError as error:
+        if "wavenumber=" in str(error) or "name=" in str(error):  # a word more is needed than napari's File › Open can give
+            raise CrimsonError(f"{error}. In napari, Plugins › CRIMSON › Open stack asks for it") from error
+        raise

@@ -15,6 +15,8 @@ HELP = (
     "or the path of a text, CSV or JSON file with one value for each plane."
 )
 
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
+
 
 def wavenumber_from_text(text: str) -> tuple[float, float] | Path | None:
     """Take typed text as (first, last) in cm⁻¹, as the path of a file, or as nothing.
@@ -29,9 +31,7 @@ def wavenumber_from_text(text: str) -> tuple[float, float] | Path | None:
         return None
     if (path := Path(text).expanduser()).is_file():
         return path
-    parts = re.split(r"\s*[,;]\s*|\s+(?:to\s+)?|\s*–\s*", text)
-    try:
-        first, last = (float(part) for part in parts)
-    except ValueError as error:
-        raise CrimsonError(f"'{text}' is neither two wavenumbers nor a file; type {EXAMPLE}, such as 2800, 3100") from error
-    return first, last
+    ends = re.fullmatch(rf"({_NUMBER})(?:\s*(?:[,;–]|to)\s*|\s+)({_NUMBER})", text)
+    if ends is None:
+        raise CrimsonError(f"'{text}' is neither two wavenumbers nor a file; type {EXAMPLE}, such as 2800, 3100")
+    return float(ends[1]), float(ends[2])

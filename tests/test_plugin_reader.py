@@ -1,0 +1,143 @@
+"""napari's reader and writer: what they take, what they refuse, what survives a round trip."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+from napari.components import ViewerModel
+from napari.layers import Image
+from npe2 import PluginManager, PluginManifest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import napari_crimson
+from napari_crimson.errors import CrimsonError
+from napari_crimson.io import formats, open_stack, save_stack
+from napari_crimson.plugin.layers import give_axis
+from napari_crimson.plugin.reader import get_reader
+from napari_crimson.plugin.writer import write_image
+from napari_crimson.stack import make_stack
+
+AXIS = np.geomspace(600.0, 3400.0, 9)
+MANIFEST = Path(napari_crimson.__file__).with_name("napari.yaml")
+
+
+def tissue() -> xr.Dataset:
+    cars = np.random.default_rng(0).integers(100, 1000, (5, 6, 9), dtype=np.uint16)
+    return make_stack(cars, AXIS, dark=np.full(9, 7.0), step_um={"y": 0.5, "x": 0.25}, source="tissue")
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    return save_stack(tissue(), tmp_path / "tissue.zarr")
+
+
+@pytest.fixture
+def crimson() -> Any:
+    """The plugin as napari finds it."""
+    PluginManager.instance().discover()
+    return ViewerModel()
+
+
+def test_a_file_opens_as_a_lazy_layer(crimson: ViewerModel, saved: Path) -> None:
+    (layer,) = crimson.open(saved, plugin="napari-crimson")
+    assert layer.name == "tissue"
+    assert not isinstance(layer.data, np.ndarray)
+    assert_array_equal(layer.data, np.moveaxis(tissue()["cars"].values, -1, 0))
+    assert_array_equal(layer.metadata["crimson"]["wavenumber"], AXIS)
+    assert_array_equal(layer.metadata["crimson"]["dark"], np.full(9, 7.0))
+    assert_allclose(layer.scale, (1, 0.5, 0.25))
+
+
+def test_several_files_open_at_once(saved: Path, tmp_path: Path) -> None:
+    other = save_stack(tissue(), tmp_path / "other.zarr")
+    reader = get_reader([str(saved), str(other)])
+    assert reader is not None
+    assert [attributes["name"] for _, attributes, _ in reader([str(saved), str(other)])] == ["tissue", "other"]
+
+
+def test_reader_says_no_to_what_is_no_stack(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "empty.h5").touch()
+    (tmp_path / "fake.tif").write_text("no picture")
+    (tmp_path / "folder").mkdir()
+    for name in ("notes.txt", "empty.h5", "fake.tif", "folder", "missing.h5"):
+        assert get_reader(str(tmp_path / name)) is None
+    assert get_reader([]) is None
+
+
+def test_asking_the_reader_imports_neither_torch_nor_qt(saved: Path) -> None:
+    code = f"""
+import sys
+from napari_crimson.plugin.reader import get_reader
+assert get_reader({str(saved)!r}) is not None
+slow = {{"torch", "qtpy", "PySide6", "napari", "xarray", "dask"}} & sys.modules.keys()
+assert not slow, slow
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_file_without_an_axis_says_how_to_give_one(crimson: ViewerModel, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["scan"] = np.ones((4, 5, 12), dtype=np.uint16)
+    with pytest.raises(CrimsonError, match=r"scan\.h5.*wavenumber=.*Open stack"):
+        crimson.open(tmp_path / "scan.h5", plugin="napari-crimson")
+    assert not crimson.layers
+
+
+def test_manifest_is_valid_and_lists_what_is_read() -> None:
+    manifest = PluginManifest.from_file(MANIFEST)
+    manifest.validate_imports()
+    (reader,) = manifest.contributions.readers or ()
+    assert set(reader.filename_patterns) == {f"*{suffix}" for form in formats() for suffix in form.suffixes}
+    assert reader.accepts_directories
+
+
+def test_saved_layer_opens_as_it_was(crimson: ViewerModel, saved: Path, tmp_path: Path) -> None:
+    (layer,) = crimson.open(saved, plugin="napari-crimson")
+    assert layer.save(str(tmp_path / "again.zarr"), plugin="napari-crimson") == [str(tmp_path / "again.zarr")]
+    xr.testing.assert_identical(open_stack(tmp_path / "again.zarr").compute().drop_attrs(), open_stack(saved).compute().drop_attrs())
+
+
+def test_saved_result_keeps_its_provenance(tmp_path: Path) -> None:
+    record = {
+        "variable": "raman",
+        "wavenumber": AXIS,
+        "history": ["background removed by cnn"],
+        "provenance": {"remover": "cnn", "status": "partial"},
+    }
+    values = np.random.default_rng(1).normal(size=(9, 5, 6)).astype(np.float32)
+    write_image(str(tmp_path / "raman.zarr"), values, {"name": "tissue · cnn", "metadata": {"crimson": record}})
+    found = open_stack(tmp_path / "raman.zarr")
+    assert "cars" not in found
+    assert_array_equal(np.moveaxis(found["raman"].values, -1, 0), values)
+    assert found.attrs["remover"] == "cnn"
+    assert found.attrs["status"] == "partial"
+    assert "background removed by cnn" in found.attrs["history"]
+
+
+def test_layer_of_another_reader_is_saved_once_it_has_an_axis(tmp_path: Path) -> None:
+    layer = Image(np.ones((9, 5, 6)), name="scan", rgb=False)
+    data, attributes, _ = layer.as_layer_data_tuple()
+    with pytest.raises(CrimsonError, match="'scan' does not say its wavenumbers"):
+        write_image(str(tmp_path / "scan.zarr"), data, attributes)
+    assert not (tmp_path / "scan.zarr").exists()
+    give_axis(layer, AXIS)
+    data, attributes, _ = layer.as_layer_data_tuple()
+    write_image(str(tmp_path / "scan.zarr"), data, attributes)
+    assert_allclose(open_stack(tmp_path / "scan.zarr")["wavenumber"], AXIS)
+
+
+def test_real_tissue_opens(crimson: ViewerModel, shared_data: Path) -> None:
+    (layer,) = crimson.open(shared_data / "bcars_tissue.h5", plugin="napari-crimson")
+    assert layer.data.shape == (1600, 60, 60)
+    assert_allclose(layer.scale[1:], 0.5)
+    with np.load(shared_data / "bcars_tissue_truth.npz") as truth:
+        assert_allclose(layer.metadata["crimson"]["wavenumber"], np.sort(truth["wavenumber"]), atol=1e-6)
+    assert {"dark", "reference"} <= layer.metadata["crimson"].keys()
