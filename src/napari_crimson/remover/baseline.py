@@ -1,8 +1,8 @@
 """Baselines of many spectra at once: asymmetric least squares on a coarse grid of knots.
 
 A baseline has no structure finer than a knot, so it is sought there: `knot_operators` carries
-spectra (N, W) to K knots and back, `asymmetric_baseline` finds the smooth curve beneath (N, K),
-all spectra abreast (P. H. C. Eilers, Anal. Chem. 75, 3631 (2003); the asymmetric weights: P. H. C.
+spectra (N, W) to K knots and back, `asymmetric_baseline` finds the smooth curves beneath (K, N),
+all abreast (P. H. C. Eilers, Anal. Chem. 75, 3631 (2003); the asymmetric weights: P. H. C.
 Eilers and H. F. M. Boelens, 2005).
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
+from scipy.sparse import csr_array
 
 __all__ = ["asymmetric_baseline", "knot_operators"]
 
@@ -19,7 +20,7 @@ Float64 = NDArray[np.float64]
 MAX_ROUNDS = 60  # five to twenty are usual; the weights of noisy spectra settle last
 
 
-def knot_operators(points: int, knots: int, /, *, average: bool = True) -> tuple[Float64, Float64]:
+def knot_operators(points: int, knots: int, /, *, average: bool = True) -> tuple[csr_array, Float64]:
     """Matrices that carry spectra to evenly spaced knots, and a curve on the knots back to all points by a cubic spline.
 
     Parameters
@@ -32,20 +33,19 @@ def knot_operators(points: int, knots: int, /, *, average: bool = True) -> tuple
 
     Returns
     -------
+    csr_array, shape (K, W), float64
+        ``sample @ spectra.T`` are the values at the knots, shape (K, N).
     ndarray, shape (W, K), float64
-        ``spectra @ sample`` are the values at the knots.
-    ndarray, shape (K, W), float64
-        ``curve @ spread`` are the values at the points.
+        ``spread @ curves`` are the values at the points.
     """
     at_points = np.arange(points, dtype=np.float64)
     at_knots = np.linspace(0.0, points - 1.0, knots)
     if average:
-        sample = np.maximum(0.0, 1.0 - np.abs(at_points[:, None] - at_knots) / at_knots[1])
-        sample /= sample.sum(axis=0)
+        sample = np.maximum(0.0, 1.0 - np.abs(at_knots[:, None] - at_points) / at_knots[1])
+        sample /= sample.sum(axis=1, keepdims=True)
     else:
-        sample = make_interp_spline(at_points, np.eye(points))(at_knots).T
-    spread = make_interp_spline(at_knots, np.eye(knots))(at_points).T
-    return np.ascontiguousarray(sample), np.ascontiguousarray(spread)
+        sample = make_interp_spline(at_points, np.eye(points))(at_knots)
+    return csr_array(sample), make_interp_spline(at_knots, np.eye(knots))(at_points)
 
 
 def asymmetric_baseline(signals: Float64, /, *, smoothness: float, asymmetry: float) -> Float64:
@@ -56,8 +56,8 @@ def asymmetric_baseline(signals: Float64, /, *, smoothness: float, asymmetry: fl
 
     Parameters
     ----------
-    signals : ndarray, shape (N, K)
-        At least 3 points each, finite, float64.
+    signals : ndarray, shape (K, N)
+        One signal a column, so that a step down the knots is one step through memory; K ≥ 3.
     smoothness : float
         Above 0; the baseline bends over about (smoothness / w)^¼ knots.
     asymmetry : float
@@ -65,9 +65,9 @@ def asymmetric_baseline(signals: Float64, /, *, smoothness: float, asymmetry: fl
 
     Returns
     -------
-    ndarray, shape (N, K), float64
+    ndarray, shape (K, N), float64
     """
-    s = np.ascontiguousarray(signals.T)
+    s = np.ascontiguousarray(signals)
     baseline = _solve_penalised(np.ones_like(s), s, smoothness)
     above = s >= baseline
     active = np.arange(s.shape[1])
@@ -79,7 +79,7 @@ def asymmetric_baseline(signals: Float64, /, *, smoothness: float, asymmetry: fl
         if not moving.any():
             break
         active, s, above = active[moving], s[:, moving], above[:, moving]
-    return baseline.T
+    return baseline
 
 
 def _solve_penalised(weights: Float64, s: Float64, smoothness: float) -> Float64:

@@ -138,15 +138,18 @@ class _Plan:
         self.settings = settings
         self.hilbert = HilbertTransform(points, settings.padding)
         self.trend = SavitzkyGolay(points, min(window, points - 1 + points % 2), settings.trend_order)
-        self.sample, self.spread = knot_operators(points, knots, average=settings.knot_average)
-        self.spread_transform = self.hilbert(self.spread)  # both are linear, so a baseline's transform is a small product too
+        self.sample, spread = knot_operators(points, knots, average=settings.knot_average)
+        self.spread = np.ascontiguousarray(spread.T, dtype=np.float32)
+        # both are linear, so a baseline's transform is a small product too
+        self.spread_transform = self.hilbert(spread.T).astype(np.float32)
 
     def without_reference(self, spectra: Spectra) -> Float64:
         """½ (ln I − baseline) of spectra (N, W)."""
         intensity = spectra.astype(np.float64)
         y = _log_clipped(intensity, np.maximum(intensity, 0.0).mean(axis=1))
         s = self.settings
-        y -= asymmetric_baseline(y @ self.sample, smoothness=s.background_smoothness, asymmetry=s.background_asymmetry) @ self.spread
+        baseline = asymmetric_baseline(self.sample @ y.T, smoothness=s.background_smoothness, asymmetry=s.background_asymmetry)
+        y -= _product(baseline, self.spread)
         y *= 0.5
         return y
 
@@ -155,9 +158,9 @@ class _Plan:
         s = self.settings
         phase = self.hilbert(log_amplitude)
         if s.phase_correction:
-            error = asymmetric_baseline(phase @ self.sample, smoothness=s.smoothness, asymmetry=s.asymmetry)
-            phase -= error @ self.spread
-            log_amplitude += error @ self.spread_transform
+            error = asymmetric_baseline(self.sample @ phase.T, smoothness=s.smoothness, asymmetry=s.asymmetry)
+            phase -= _product(error, self.spread)
+            log_amplitude += _product(error, self.spread_transform)
         amplitude, angle = np.exp(log_amplitude.astype(np.float32)), phase.astype(np.float32)
         raman: Spectra = amplitude * np.sin(angle)
         if s.scale_correction:
@@ -183,7 +186,7 @@ class _Ratio:
         self.share = (dark - self.left) / np.maximum(self.right - self.left, 1)
 
     def __call__(self, spectra: Spectra) -> Float64:
-        level = np.maximum(spectra, 0.0) @ self.lit
+        level = np.einsum("nw,w->n", np.maximum(spectra, 0.0), self.lit)
         y = _log_clipped(spectra / self.reference, level)
         y *= 0.5
         if self.dark.size:
@@ -194,6 +197,13 @@ class _Ratio:
 @lru_cache(maxsize=8)
 def _plan(points: int, span_cm1: float, settings: KKSettings) -> _Plan:
     return _Plan(points, span_cm1, settings)
+
+
+def _product(curves: Float64, spread: Spectra) -> Spectra:
+    """Curves on the knots (K, N) at all points (N, W), `spread` (K, W)."""
+    # not by BLAS: it would start threads of its own in each of ours, which costs more than it saves
+    product: Spectra = np.einsum("nk,kw->nw", np.ascontiguousarray(curves.T, dtype=np.float32), spread)
+    return product
 
 
 def _log_clipped(ratio: Float64, level: Float64) -> Float64:

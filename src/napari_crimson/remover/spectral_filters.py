@@ -58,18 +58,19 @@ class SavitzkyGolay:
 
     def __init__(self, points: int, window: int, order: int) -> None:
         # polynomials orthonormal on the window: fitting is projecting onto them
-        self._basis = np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, window), order))[0]
+        self._basis = np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, window), order))[0].T.copy()
         half = window // 2
-        taps = self._basis @ self._basis[half]
+        taps = self._basis[:, half] @ self._basis
         self._convolve = _Convolution(points, after=taps[half:], before=taps[half + 1 :])
 
     def __call__(self, spectra: NDArray[Float]) -> NDArray[Float]:
         """Smooth spectra (N, W)."""
         basis = self._basis.astype(spectra.dtype)
-        window, half = len(basis), len(basis) // 2
+        window, half = basis.shape[1], basis.shape[1] // 2
         trend = self._convolve(spectra)
-        trend[:, :half] = (spectra[:, :window] @ basis) @ basis[:half].T
-        trend[:, spectra.shape[1] - half :] = (spectra[:, -window:] @ basis) @ basis[window - half :].T
+        left, right = (np.einsum("nw,kw->nk", part, basis) for part in (spectra[:, :window], spectra[:, -window:]))
+        trend[:, :half] = np.einsum("nk,kw->nw", left, basis[:, :half])
+        trend[:, trend.shape[1] - half :] = np.einsum("nk,kw->nw", right, basis[:, window - half :])
         return trend
 
 
