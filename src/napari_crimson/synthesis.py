@@ -110,8 +110,8 @@ def _pick(generator: Generator, n: int, share: float) -> Tensor:
 class Wide:
     """Tissue to neat liquids, as microscopes measure them.
 
-    Lines crowd in the fingerprint and C–H regions of `organic_share` of the spectra and lie anywhere in the
-    others, also beyond both edges. The background is a product of broad colours, roll-off and ripple. A
+    Lines crowd in the fingerprint and C–H regions of `organic_share` of the spectra, `water_share` of them under the
+    broad O–H band of water, and lie anywhere in the others, also beyond both edges. The background is a product of broad colours, roll-off and ripple. A
     spectrum `with_reference_share` comes beside a noise-free reference whose χ_NR differs smoothly.
     """
 
@@ -121,8 +121,10 @@ class Wide:
     hwhm_cm1: tuple[float, float] = (2.0, 75.0)
     broadening_fwhm_cm1: tuple[float, float] = (3.0, 10.0)
     organic_share: float = 0.75
+    water_share: float = 0.5
+    water_hwhm_cm1: tuple[float, float] = (40.0, 110.0)
     empty_share: float = 0.03
-    photons: tuple[float, float] = (2e2, 2e6)  # electrons at the brightest point
+    photons: tuple[float, float] = (1e3, 2e6)  # electrons at the brightest point
     read_noise: tuple[float, float] = (1.0, 30.0)
     offset_share: float = 0.3
     offset: tuple[float, float] = (1e-4, 2e-2)  # dark left over, of either sign, relative to the maximum
@@ -179,7 +181,8 @@ class Wide:
         for start, region_low, region_high in bounds:
             inside = uniform(generator, shape, region_low, region_high)
             organic = torch.where(choice >= start, inside, organic)
-        position = torch.where(_pick(generator, n, self.organic_share), organic, anywhere)
+        is_organic = _pick(generator, n, self.organic_share)
+        position = torch.where(is_organic, organic, anywhere)
 
         broadest = uniform(generator, (n, 1), 8.0, self.hwhm_cm1[1], log=True)
         hwhm = uniform(generator, shape, torch.tensor(self.hwhm_cm1[0], device=generator.device), broadest, log=True)
@@ -187,6 +190,19 @@ class Wide:
         height = torch.exp(-spread * torch.rand(shape, generator=generator, device=generator.device))
         boost = uniform(generator, (n, 1), 1.0, 6.0, log=True)  # C–H stretches outshine the fingerprint
         height = torch.where((position > 2750) & (position < 3150), height * boost, height)
+        lines = torch.where(present, height * hwhm, 0.0), position, hwhm
+        water = self._water(n, is_organic & _pick(generator, n, self.water_share), generator)
+        # the lines that are present must stand in front, so the two of water come first
+        joined = [torch.cat(pair, dim=1) for pair in zip(water, lines, strict=True)]
+        seen = joined[0] != 0
+        return _like_packed(seen, joined[0]), _like_packed(seen, joined[1]), _like_packed(seen, joined[2])
+
+    def _water(self, n: int, present: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """The two broad O–H stretches of water, from far weaker than the other lines to stronger."""
+        shape = (n, 2)
+        position = torch.cat([uniform(generator, (n, 1), 3180.0, 3300.0), uniform(generator, (n, 1), 3360.0, 3480.0)], dim=1)
+        hwhm = uniform(generator, shape, *self.water_hwhm_cm1)
+        height = uniform(generator, (n, 1), 0.05, 5.0, log=True) * uniform(generator, shape, 0.4, 1.0)
         return torch.where(present, height * hwhm, 0.0), position, hwhm
 
     def _excitation(self, n: int, wavenumber: Tensor, generator: Generator) -> Tensor:
@@ -208,8 +224,8 @@ class Wide:
         slopes = (1 / uniform(generator, (n, 1), 30.0, 400.0, log=True), 1 / uniform(generator, (n, 1), 30.0, 400.0, log=True))
         rolled = sigmoid_window(wavenumber, edges, slopes).clamp(min=1e-3).log()
         log_i += torch.where(_pick(generator, n, 0.5), rolled, 0.0)
-        log_i += _smooth_log_curve(n, wavenumber, generator, strength=(0.01, 0.5), period_cm1=(700.0, 5000.0), terms=4)
-        log_i += _smooth_log_curve(n, wavenumber, generator, strength=(1e-3, 0.06), period_cm1=(150.0, 700.0), terms=2)
+        log_i += _smooth_log_curve(n, wavenumber, generator, strength=(3e-3, 0.5), period_cm1=(700.0, 5000.0), terms=4)
+        log_i += _smooth_log_curve(n, wavenumber, generator, strength=(2e-4, 0.04), period_cm1=(150.0, 700.0), terms=2)
         return (log_i - log_i.amax(1, keepdim=True)).clamp(min=-7).exp()
 
 

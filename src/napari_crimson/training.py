@@ -36,7 +36,7 @@ __all__ = ["Recipe", "Validation", "train"]
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """Figures on the held-out set; errors relative to 0.02 + max|χ_R|/χ_NR (or to 1 for a susceptibility)."""
+    """Figures on the held-out set; errors relative to 0.01 + max|χ_R|/χ_NR (or to 1 for a susceptibility)."""
 
     step: int
     seconds: float
@@ -277,7 +277,7 @@ def _on_grid(batch: Batch) -> Batch:
 
 def _unit(batch: Batch, prior: Prior) -> Tensor:
     """What errors (N, 1) are measured in: weak spectra count as much as strong ones, down to the noise."""
-    return batch.scale + 0.02 if prior.convention == "relative" else batch.scale
+    return batch.scale + 0.01 if prior.convention == "relative" else batch.scale
 
 
 def _loss(network: Network, batch: Batch, prior: Prior) -> tuple[Tensor, Tensor]:

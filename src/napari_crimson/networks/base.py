@@ -67,7 +67,7 @@ class Head(nn.Module):
         self.mix = nn.Conv1d(width + CHANNELS * stride, hidden, 3, padding=1)
         self.act = nn.LeakyReLU(0.1)
         self.mean = nn.Conv1d(hidden, stride, 3, padding=1)
-        self.log_sd = nn.Conv1d(hidden, stride, 3, padding=1)
+        self.log_sd = nn.Sequential(nn.Conv1d(hidden, 32, 3, padding=1), self.act, nn.Conv1d(32, stride, 3, padding=1))
         nn.init.zeros_(self.mean.weight)  # the first answer is "no resonance", not noise
 
     def forward(self, coarse: Tensor, channels: Tensor) -> Tensor:
