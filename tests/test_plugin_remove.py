@@ -120,7 +120,7 @@ def test_run_adds_a_layer_like_its_source(viewer: Any, qtbot: Any, click: Any, g
     assert record["provenance"]["status"] == "complete"
     assert "background removed" in record["history"][-1]
     assert widget.bar.value == widget.bar.max
-    assert "48 of 48 pixels" in widget.status.value
+    assert "48 pixels" in widget.status.value
     low, high = layer.contrast_limits
     assert low < np.median(layer.data) < high
 
@@ -322,7 +322,7 @@ def test_wavenumber_on_the_slider_is_shown(viewer: Any) -> None:
     add_tissue(viewer)
     widget = dock(viewer)
     viewer.dims.set_current_step(0, 5)
-    assert widget.plane.value == "2900.0 cm⁻¹ (plane 5 of 16)"
+    assert widget.plane.value == "2900.0 cm⁻¹ (5 of 16)"
 
 
 def test_devices_appear_without_being_waited_for(viewer: Any, qtbot: Any) -> None:

@@ -1,0 +1,62 @@
+"""Take the pictures of the plugin that the documentation shows: ``python docs/screenshots.py [FOLDER]`` (xvfb-run without a display).
+
+Opens the simulated tissue in a real window, starts a removal with the mouse, and saves the window half way and at the end,
+in both themes.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("images")
+CH_STRETCH_CM1 = 2850.0
+PATIENCE_S = 300.0
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    """Let the window live until something is reached."""
+    end = time.monotonic() + PATIENCE_S
+    while not reached() and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def pause(seconds: float) -> None:
+    """Let the window live for a while."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end)
+
+
+def take(theme: str) -> None:
+    """Run a removal in a window of this theme; save ``plugin_running_THEME.png`` and ``plugin_THEME.png``."""
+    viewer: Any = napari.Viewer(show_welcome_screen=False)
+    viewer.theme = theme
+    viewer.window.resize(1280, 800)
+    viewer.open_sample("napari-crimson", "tissue")
+    viewer.dims.set_point(0, CH_STRETCH_CM1)
+    viewer.canvas.overlays.scale_bar.visible = True
+    _, widget = viewer.window.add_plugin_dock_widget("napari-crimson", "Remove background")
+    wait_until(lambda: "→" in widget.device.current_choice)
+    pause(0.5)
+    QTest.mouseClick(widget.buttons.run_button.native, Qt.MouseButton.LeftButton)
+    wait_until(lambda: widget.bar.value > widget.bar.max // 3 or not widget.running)
+    viewer.screenshot(FOLDER / f"plugin_running_{theme}.png", canvas_only=False, flash=False)
+    wait_until(lambda: not widget.running)
+    pause(0.5)
+    viewer.screenshot(FOLDER / f"plugin_{theme}.png", canvas_only=False, flash=False)
+    viewer.close()
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in ("dark", "light"):
+        take(name)
