@@ -24,7 +24,7 @@ def align_labels(form: Container[Any]) -> None:
 def fit_text(label: Label, *, lines: int = 1) -> None:
     """Let the text of a label begin at the left and fill its row, with room for some lines."""
     text = label.native
-    text.setWordWrap(True)
+    text.setWordWrap(lines > 1)
     text.setAlignment(Qt.AlignmentFlag.AlignLeft | (Qt.AlignmentFlag.AlignVCenter if lines == 1 else Qt.AlignmentFlag.AlignTop))
     text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     text.setMinimumHeight(round(_THEME * lines * text.fontMetrics().lineSpacing()))

@@ -162,7 +162,7 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
             self._plane.value = "–"
         else:
             plane = plane_shown(layer, self._viewer)
-            self._plane.value = f"{axis[plane]:.1f} cm⁻¹ (plane {plane} of {axis.size})"
+            self._plane.value = f"{axis[plane]:.1f} cm⁻¹ ({plane} of {axis.size})"
 
     def _parent_changed(self) -> None:
         if self.native.parent() is None:  # so napari parts a widget from a dock that is closed

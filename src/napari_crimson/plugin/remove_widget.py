@@ -31,7 +31,7 @@ class RemoveWidget(RemovalSettings):
         self._bar = ProgressBar(name="bar", label="Progress", min=0, max=_STEPS, value=0)
         self._status = Label(name="status", label=" ", value="")
         super().__init__(napari_viewer)
-        self._settings = list(self)
+        self._settings = [row for row in self if not isinstance(row, Label)]
         buttons = Container(name="buttons", label=" ", layout="horizontal", labels=False, widgets=[self._run_button, self._cancel_button])
         buttons.margins = (0, 0, 0, 0)
         self.extend([buttons, self._bar, self._status])

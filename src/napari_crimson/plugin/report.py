@@ -36,11 +36,13 @@ def status_text(report: Report) -> str:
     done = f"{_count(progress.pixels_done)} of {_count(progress.pixels)} pixels"
     if report.phase == "cancelled":
         return f"Cancelled: {done}\nThe layer holds this part."
+    if report.phase == "complete":
+        done = f"Complete: {_count(progress.pixels)} pixels"
     rate = f"{_count(progress.spectra_per_s)} spectra/s"
     if report.phase == "running":
-        return f"{done}\n{rate} · {_duration(progress.seconds_left)} left"
+        rate += f" · {_duration(progress.seconds_left)} left"
     bad = f"\nPixels without a spectrum, left NaN: {_count(progress.bad_pixels)}" if progress.bad_pixels else ""
-    return f"Complete: {done}\n{rate}{bad}"
+    return f"{done}\n{rate}{bad}"
 
 
 def _count(number: float) -> str:
