@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import requires
 from pathlib import Path
@@ -112,3 +113,12 @@ def test_imports_run_downwards_through_the_rooms() -> None:
             if floor.get(target, len(rows)) < floor[room]:
                 upwards.append(f"{file} imports {name}")
     assert not upwards
+
+
+def test_what_is_imported_is_a_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
+    declared = {re.split(r"[^\w-]", line)[0].lower() for line in (*project["dependencies"], *extras)}
+    imported = {name.partition(".")[0] for file in sources() for name in imports(PACKAGE / file)}
+    foreign = imported - set(sys.stdlib_module_names) - {"napari_crimson"}
+    assert {name for name in foreign if name.lower() not in declared} == set()
