@@ -23,6 +23,10 @@ class Format:
         Module in this package with a function ``read(path, name) -> Found``.
     signatures : tuple of bytes
         First bytes, one of which every such file has; none where the format has no signature.
+    mark : bytes
+        What stands near the beginning of every such file, where the suffix is that of many formats.
+    lazy : bool
+        Pixels are read when they are needed; if not, the whole file is read on opening.
     extra : str
         The optional dependency it needs, as in ``pip install "napari-crimson[extra]"``.
     """
@@ -31,11 +35,13 @@ class Format:
     suffixes: tuple[str, ...]
     reader: str
     signatures: tuple[bytes, ...] = ()
+    mark: bytes = b""
+    lazy: bool = True
     extra: str = ""
 
     def __str__(self) -> str:
         needs = f'; needs pip install "napari-crimson[{self.extra}]"' if self.extra else ""
-        return f"{self.title}: {' '.join(self.suffixes) or 'a folder'}{needs}"
+        return f"{self.title}: {' '.join(self.suffixes) or 'a folder'}{'' if self.lazy else '; read whole'}{needs}"
 
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -50,10 +56,23 @@ FORMATS: dict[str, Format] = {
     "zarr": Format(title="Zarr, OME-Zarr, xarray store", suffixes=(".zarr",), reader="zarr_store"),
     "npy": Format(title="NumPy array", suffixes=(".npy",), reader="numpy_files", signatures=(b"\x93NUMPY",)),
     "npz": Format(title="NumPy archive", suffixes=(".npz",), reader="numpy_files", signatures=(b"PK\x03\x04", b"PK\x05\x06")),
+    "matlab": Format(
+        title="MATLAB (v5 to v7.2 read whole), WITec export",
+        suffixes=(".mat",),
+        reader="matlab",
+        signatures=(b"MATLAB 5.0 MAT-f", b"MATLAB 7.3 MAT-f"),
+    ),
+    "envi": Format(title="ENVI header, its data beside it", suffixes=(".hdr",), reader="envi", signatures=(b"ENVI\n", b"ENVI\r", b"ENVI ")),
+    "envi data": Format(title="ENVI data, the header beside them", suffixes=(".bsq", ".bil", ".bip"), reader="envi"),
+    "winspec": Format(title="Princeton Instruments WinSpec", suffixes=(".spe",), reader="winspec"),
+    "andor": Format(title="Andor Solis text", suffixes=(".asc",), reader="andor", lazy=False),
+    "renishaw": Format(title="Renishaw WiRE", suffixes=(".wdf",), reader="vendors", signatures=(b"WDF1",), lazy=False, extra="vendor"),
+    "horiba": Format(title="Horiba LabSpec XML", suffixes=(".xml",), reader="vendors", mark=b"<LSX_Data", lazy=False, extra="vendor"),
 }
 
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")
 _MOST_BYTES = 16
+_MARK_BYTES = 4096  # an XML declaration and a comment fit ahead of the mark
 
 
 def formats() -> list[Format]:
@@ -95,7 +114,7 @@ def recognise(path: Path) -> Format:
             return form
     for form in FORMATS.values():
         if suffix in form.suffixes:
-            if form.signatures and not _late_hdf5(path, form):
+            if (form.signatures and not _late_hdf5(path, form)) or not _has_mark(path, form):
                 raise CrimsonError(f"{path}: named {suffix} but is no {form.title}: begins with {start[:8]!r}; is it whole?")
             return form
     raise CrimsonError(f"{path}: suffix '{suffix}' and first bytes {start[:8]!r} are of no format known here; there are {_suffixes()}")
@@ -126,6 +145,14 @@ def _late_hdf5(path: Path, form: Format) -> bool:
             if file.read(len(_HDF5)) == _HDF5:
                 return True
     return False
+
+
+def _has_mark(path: Path, form: Format) -> bool:
+    """XML may be of anything, in UTF-8 or UTF-16."""
+    if not form.mark:
+        return True
+    with path.open("rb") as file:
+        return form.mark in file.read(_MARK_BYTES).replace(b"\0", b"")
 
 
 def _suffixes() -> str:

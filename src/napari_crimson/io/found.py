@@ -31,6 +31,8 @@ class Found:
         as far as the format tells.
     wavenumber : ndarray, shape (W,), optional
         Raman shift in cm⁻¹, where the file tells.
+    wavelength_nm : ndarray, shape (W,), optional
+        Wavelengths, where the file tells only these: they are no axis until the probe is known.
     spectra : mapping of str to ndarray, shape (W,)
         ``dark`` and ``reference``, as far as they are there, in the order of `wavenumber`.
     step_um : mapping
@@ -45,6 +47,7 @@ class Found:
 
     arrays: Mapping[str, Any]
     wavenumber: NDArray[Any] | None = None
+    wavelength_nm: NDArray[Any] | None = None
     spectra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     step_um: Mapping[str, float] = field(default_factory=dict)
     spectra_last: bool = False

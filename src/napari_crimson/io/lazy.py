@@ -15,12 +15,13 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.stack import BLOCK_BYTES, pixel_chunks
 
-__all__ = ["EAGER_BYTES", "Box", "FileArray", "check_promise", "read_raw"]
+__all__ = ["EAGER_BYTES", "Box", "FileArray", "check_eager", "check_promise", "read_raw"]
 
 Box = tuple[slice, ...]
 
@@ -158,6 +159,22 @@ def read_raw(box: Box, *, path: Path, dtype: np.dtype[Any], shape: tuple[int, ..
 def _copy(memory: mmap.mmap, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int, box: Box) -> NDArray[Any]:
     """Copy in a function of its own: the view must be gone before the map can be closed."""
     return np.ndarray(shape, dtype, buffer=memory, offset=offset)[box].astype(dtype.newbyteorder("="), copy=True)
+
+
+def check_eager(path: Path, what: str, size: int) -> None:
+    """Refuse what must be read whole and is too large for it; to be called before anything is read.
+
+    Raises
+    ------
+    CrimsonError
+        If `size` bytes are more than `EAGER_BYTES`, or than the memory that is free.
+    """
+    room = min(EAGER_BYTES, psutil.virtual_memory().available)
+    if size > room:
+        raise CrimsonError(
+            f"{path}: {what} takes {size / 2**30:.3g} GiB and must be read whole, for which there are {room / 2**30:.3g} GiB; "
+            "save it as .npy, .h5 or .zarr, of which parts can be read"
+        )
 
 
 def check_promise(path: Path, shape: tuple[int, ...], itemsize: int, held_bytes: int) -> None:

@@ -83,7 +83,7 @@ def _axis(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) -
     """Settle the axis, the dimension it belongs to, and what the history says of it."""
     import numpy as np
 
-    from napari_crimson.io.axis import axis_beside, given_axis
+    from napari_crimson.io.axis import given_axis
 
     array = next(iter(found.arrays.values()))
     shape, last = array.shape, len(array.shape) - 1
@@ -99,7 +99,7 @@ def _axis(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) -
     elif found.wavenumber is not None:
         axis, said = np.asarray(found.wavenumber, dtype=np.float64), ""
     else:
-        axis, said = axis_beside(path, shape[::-1])
+        axis, said = _axis_beside(path, found, shape)
     fits = [i for i, size in enumerate(shape) if size == axis.size]
     band = last if found.spectra_last or last in fits or len(fits) != 1 else fits[0]
     if axis.size != shape[band]:
@@ -109,6 +109,23 @@ def _axis(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) -
         )
     said_of_band = [] if band == last else [f"spectra taken along dimension {band} of {shape}, which the axis fits"]
     return axis, band, [*([said] if said else []), *said_of_band]
+
+
+def _axis_beside(path: Path, found: Found, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], str]:
+    """The axis from a file beside the stack; where there is none, say what the file's own wavelengths lack."""
+    from napari_crimson.io.axis import axis_beside
+
+    try:
+        return axis_beside(path, shape[::-1])
+    except CrimsonError as error:
+        if found.wavelength_nm is None or found.wavelength_nm.size == 0:
+            raise
+        first, last = found.wavelength_nm[[0, -1]]
+        raise CrimsonError(
+            f"{path}: its spectral axis is wavelength, {first:g} to {last:g} nm, which only the probe's wavelength turns into Raman "
+            f"shift; give wavenumber= with the {found.wavelength_nm.size} values 1e7 / wavelength − 1e7 / probe (both in nm), or a "
+            "text, CSV or JSON file of them"
+        ) from error
 
 
 def _bands_last(array: Any, band: int, *, falls: bool) -> Any:

@@ -1,0 +1,189 @@
+"""MATLAB: v5 to v7.2 are read whole, for want of random access; v7.3 is HDF5, and stays in its file.
+
+MATLAB stores the first dimension fastest, so that the dimensions of HDF5 are reversed. WITec and
+PLS_Toolbox write spectra as ``data`` (pixels, W), with ``imagesize`` (rows, columns), down the columns
+first, and ``axisscale``, a cell whose element {2, 1} is the spectral axis; in a struct or bare.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.io.found import SPECTRA, Found, choose, is_spectral
+from napari_crimson.io.hdf5 import datasets_in
+from napari_crimson.io.hdf5_array import lazy_dataset, small_values
+from napari_crimson.io.lazy import Box, FileArray, check_eager
+from napari_crimson.io.matlab_v5 import numeric_bytes, unpacked_bytes
+
+__all__ = ["read"]
+
+_HDF5_FROM = 512  # where HDF5 begins in v7.3, behind MATLAB's own text
+_BOOKKEEPING = "#"  # begins the names of what MATLAB keeps for itself in v7.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Contents:
+    """What is in a file: shapes of the numeric arrays, in MATLAB's order, and how to take one.
+
+    Attributes
+    ----------
+    take : callable
+        ``take(key)`` gives an array or a `FileArray` of the shape in `shapes`.
+    fold : callable
+        ``fold(key, rows, columns)`` gives (pixels, W) as (rows, columns, W).
+    values : callable
+        ``values(key)`` gives a small array, or None for none of this name; of a cell its element {2, 1}.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    take: Callable[[str], Any]
+    fold: Callable[[str, int, int], Any]
+    values: Callable[[str], NDArray[Any] | None]
+
+
+def read(path: Path, name: str | None) -> Found:
+    """Read a stack from MATLAB; `name` is a variable, or ``struct/field``."""
+    with path.open("rb") as file:
+        file.seek(_HDF5_FROM)
+        is_hdf5 = file.read(4) == b"\x89HDF"
+    if not is_hdf5:
+        return _found(path, _from_v5(path, name), name)
+    with h5py.File(path, "r") as file:
+        return _found(path, _from_v73(path, file), name)
+
+
+def _found(path: Path, contents: _Contents, name: str | None) -> Found:
+    """Choose the stack, fold it if it is a list of pixels, and find its axis, dark and reference by name."""
+    shapes = contents.shapes
+    folded = {key: size for key in shapes if (size := _image_size(path, contents, key)) is not None}
+    stacks = {key: (*folded[key], shape[-1]) if key in folded else shape for key, shape in shapes.items()}
+    main = choose(path, {key: shape for key, shape in stacks.items() if len(shape) > 2 or key == name}, name)
+    cars = contents.fold(main, *folded[main]) if main in folded else contents.take(main)
+    folder = main.rpartition("/")[0]
+    history = [f"'{main}' folded to {folded[main]}, down the columns first"] if main in folded else []
+    scale = contents.values(_beside(main, "axisscale")) if main in folded else None
+    if scale is not None and scale.size == stacks[main][-1]:
+        return Found(
+            arrays={"cars": cars},
+            wavenumber=np.asarray(scale, dtype=np.float64).ravel(),
+            spectra_last=True,
+            history=(*history, "axis from axisscale, taken as cm⁻¹"),
+        )
+    vectors = {key for key, shape in shapes.items() if prod(shape) == max(shape) and max(shape) in stacks[main] and key != main}
+    near = sorted((key for key in vectors if is_spectral(key)), key=lambda key: (key.rpartition("/")[0] != folder, key))
+    if not near:
+        return Found(arrays={"cars": cars}, spectra_last=main in folded, history=tuple(history))
+    axis = _vector(contents, near[0])
+    spectra = {word: _vector(contents, key) for word in SPECTRA for key in vectors if key.rpartition("/")[2].lower() == word}
+    spectra = {word: values for word, values in spectra.items() if values.size == axis.size}
+    is_wavelength = near[0].rpartition("/")[2].lower().startswith("wavelength")
+    return Found(
+        arrays={"cars": cars},
+        wavenumber=None if is_wavelength else axis,
+        wavelength_nm=axis if is_wavelength else None,
+        spectra={} if is_wavelength else spectra,
+        spectra_last=main in folded,
+        history=tuple(history),
+    )
+
+
+def _image_size(path: Path, contents: _Contents, key: str) -> tuple[int, int] | None:
+    """Rows and columns of ``data`` (pixels, W) that has ``imagesize`` beside it; None for anything else."""
+    shape, beside = contents.shapes[key], _beside(key, "imagesize")
+    if key.rpartition("/")[2] != "data" or len(shape) != 2 or prod(contents.shapes.get(beside, ())) != 2:
+        return None
+    rows, columns = (int(value) for value in _vector(contents, beside))
+    if rows < 1 or columns < 1 or rows * columns != shape[0]:
+        raise CrimsonError(f"{path}: '{key}' has {shape[0]} pixels, its imagesize says {rows} × {columns}; was the export interrupted?")
+    return rows, columns
+
+
+def _beside(key: str, name: str) -> str:
+    folder = key.rpartition("/")[0]
+    return f"{folder}/{name}" if folder else name
+
+
+def _vector(contents: _Contents, key: str) -> NDArray[np.float64]:
+    return np.asarray(contents.values(key), dtype=np.float64).ravel()
+
+
+def _from_v5(path: Path, name: str | None) -> _Contents:
+    """Variables of v5 to v7.2, their sizes checked before they are read; structs only where no variable is a stack."""
+    listed = [(key, shape, kind) for key, shape, kind in scipy.io.whosmat(path, appendmat=False)]
+    shapes = {key: shape for key, shape, kind in listed if numeric_bytes(shape, kind) is not None}
+    sizes = {key: numeric_bytes(shape, kind) or 0 for key, shape, kind in listed}
+    loaded: dict[str, Any] = {}
+
+    def load(key: str) -> Any:
+        if key not in loaded and key in sizes:
+            check_eager(path, f"'{key}' of shape {shapes.get(key, ())}", sizes[key])
+            loaded[key] = _load(path, [key])[key]
+        return loaded.get(key)
+
+    if not any(len(shape) > 2 or key == name for key, shape in shapes.items()) and any(kind == "struct" for *_, kind in listed):
+        check_eager(path, "its structs with all other variables", unpacked_bytes(path))
+        for key, value in _load(path, [key for key, _, kind in listed if kind == "struct"]).items():
+            loaded |= {f"{key}/{field}": value[field].flat[0] for field in value.dtype.names or () if value.size == 1}
+        shapes |= {key: value.shape for key, value in loaded.items() if value.dtype.kind in "iufcb" and value.size}
+
+    def fold(key: str, rows: int, columns: int) -> Any:
+        values = load(key)
+        return values.reshape((rows, columns, values.shape[-1]), order="F")
+
+    def values(key: str) -> NDArray[Any] | None:
+        found = load(key)
+        if found is None or found.dtype.kind != "O":
+            return found  # type: ignore[no-any-return]
+        return np.asarray(found[1, 0]) if found.ndim == 2 and found.shape[0] > 1 else None
+
+    return _Contents(shapes=shapes, take=load, fold=fold, values=values)
+
+
+def _load(path: Path, keys: list[str]) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of two variables of one name, which the last wins
+        found = scipy.io.loadmat(path, variable_names=keys, appendmat=False)
+    return {key: found[key] for key in keys}
+
+
+def _from_v73(path: Path, file: h5py.File) -> _Contents:
+    """Datasets of v7.3, which stay in the file."""
+    datasets = {key: item for key, item in datasets_in(file).items() if not key.startswith(_BOOKKEEPING)}
+    numeric = {key: item for key, item in datasets.items() if item.dtype.kind in "iufb" and item.ndim > 0 and item.size}
+
+    def take(key: str) -> FileArray:
+        return lazy_dataset(path, numeric[key]).turned(tuple(reversed(range(numeric[key].ndim))))
+
+    def fold(key: str, rows: int, columns: int) -> FileArray:
+        flat = lazy_dataset(path, numeric[key])
+        shape = (flat.shape[0], columns, rows)
+        reader = partial(_read_folded, path=path, name=key, rows=rows)
+        return FileArray(path=path, read=reader, stored_shape=shape, dtype=flat.dtype).turned((2, 1, 0))
+
+    def values(key: str) -> NDArray[Any] | None:
+        item = datasets.get(key)
+        if item is not None and item.dtype == h5py.ref_dtype:
+            item = file[item[0, 1]] if item.ndim == 2 and item.shape[1] > 1 else None
+        return None if item is None else small_values(path, item)
+
+    return _Contents(shapes={key: item.shape[::-1] for key, item in numeric.items()}, take=take, fold=fold, values=values)
+
+
+def _read_folded(box: Box, *, path: Path, name: str, rows: int) -> NDArray[Any]:
+    """Read a box of (W, columns, rows) from (W, pixels)."""
+    bands, columns, within = box
+    with h5py.File(path, "r") as file:
+        flat = file[name][bands, columns.start * rows : columns.stop * rows]
+    return np.asarray(flat.reshape(flat.shape[0], -1, rows)[..., within])
