@@ -10,6 +10,7 @@ from napari.layers import Image
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.bands_front import BandsFront
 from napari_crimson.plugin.layers import give_axis, layer_data_from_stack, spectrum_from_layer, stack_from_layer
 from napari_crimson.stack import make_stack
 
@@ -74,7 +75,7 @@ def test_layer_stays_lazy_and_reads_little() -> None:
     chunks = ((1,) * 200, (10,), (30,))
     cars = da.map_blocks(lambda block_info=None: block(block_info), chunks=chunks, dtype=np.uint16, meta=np.empty((0, 0, 0)))
     data, attributes, _ = layer_data_from_stack(make_stack(cars, np.arange(30)))[0]
-    assert isinstance(data, da.Array)
+    assert isinstance(data, BandsFront)
     assert attributes["contrast_limits"] == (1.0, 2.0)
     assert len(read) <= 3
 

@@ -124,7 +124,7 @@ class _Run:
             if self.done % self.recipe.validate_every == 0 or self.done == self.recipe.steps:
                 now = time.monotonic()
                 self.seconds, started = self.seconds + now - started, now
-                loss, losses = float(torch.stack(losses).mean()), []
+                loss, losses = float(torch.stack(losses).nanmean()), []
                 if not math.isfinite(loss):
                     raise CrimsonError(f"the loss of '{self.recipe.name}' is {loss} at step {self.done}; lower its learning_rate")
                 validation = self._validate(loss)
@@ -196,7 +196,9 @@ class _Run:
         loss.backward()  # type: ignore[no-untyped-call]
         for m, w in zip(master, working, strict=True):
             m.grad, w.grad = (None if w.grad is None else w.grad.float()), None
-        torch.nn.utils.clip_grad_norm_(master, 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(master, 1.0)
+        if not torch.isfinite(norm):  # one overflow in half precision must not end a night's training
+            return error
         self.optimizer.step()
         keep = min(recipe.averaging, (1 + step) / (10 + step))
         with torch.no_grad():

@@ -17,6 +17,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.bands_front import BandsFront
 from napari_crimson.plugin.contrast import contrast
 from napari_crimson.stack import check_axis, make_stack
 
@@ -63,7 +64,7 @@ def layer_data_from_stack(stack: xr.Dataset, *, name: str | None = None) -> list
     Returns
     -------
     list of (data, attributes, "image")
-        Data lazy, axes (wavenumber, [t,] [z,] y, x).
+        Data lazy, a band read when it is shown, axes (wavenumber, [t,] [z,] y, x).
     """
     images = [variable for variable in IMAGES if variable in stack]
     if not images:
@@ -203,17 +204,23 @@ def spectrum_from_layer(layer: Image, stack: xr.Dataset) -> xr.DataArray:
 
 def bands_front(spectra_last: Any) -> Any:
     """Turn an array ([t,] [z,] y, x, wavenumber) to (wavenumber, [t,] [z,] y, x); a view, or lazy."""
+    if isinstance(spectra_last, da.Array):
+        return BandsFront(spectra_last)
     return spectra_last.transpose((spectra_last.ndim - 1, *range(spectra_last.ndim - 1)))
 
 
 def _bands_last(data: Any) -> Any:
     """Turn a layer's data to spectra last; anything that is not NumPy stays lazy."""
+    if isinstance(data, BandsFront):
+        return data.spectra_last
     lazy = _lazy(data)
     return lazy.transpose((*range(1, lazy.ndim), 0))
 
 
 def _lazy(data: Any) -> Any:
     """Give NumPy and dask as they are, and anything else, such as zarr, as dask."""
+    if isinstance(data, BandsFront):
+        return da.moveaxis(data.spectra_last, -1, 0)
     return data if isinstance(data, np.ndarray | da.Array) else da.from_array(data, chunks=getattr(data, "chunks", "auto"), name=False)  # type: ignore[no-untyped-call]
 
 
