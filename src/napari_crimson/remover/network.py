@@ -73,7 +73,8 @@ class NetworkRemover(Remover):
         try:
             network.load_state_dict(tensors, strict=True)
         except RuntimeError as error:
-            raise CrimsonError(f"weights '{name_or_path}' do not fit the network '{card['network']}' of their card: {error}") from error
+            what = " ".join(str(error).split())  # torch writes a paragraph
+            raise CrimsonError(f"weights '{name_or_path}' do not fit the network '{card['network']}' of their card: {what}") from error
         return cls(network, {"name": Path(name_or_path).stem, **card}, device=device, precision=precision)
 
     @property
@@ -142,7 +143,7 @@ class _Axis:
     def __init__(self, wavenumber: NDArray[np.float64], device: str) -> None:
         if wavenumber.size < 16:
             raise CrimsonError(f"spectra of {wavenumber.size} points: a network needs at least 16, and about 128 to be trusted")
-        source = torch.from_numpy(wavenumber)
+        source = torch.from_numpy(wavenumber.copy())  # xarray lends its axis read-only
         grid = network_grid(source)
         self.wavenumber = wavenumber.copy()
         self.grid = grid.to(device, torch.float32)

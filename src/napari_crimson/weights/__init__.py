@@ -43,7 +43,9 @@ def read_card(name_or_path: str | Path) -> dict[str, Any]:
     try:
         card = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CrimsonError(f"{path}: no readable card beside the weights ({error}); weights are used only with the card that made them") from error
+        raise CrimsonError(
+            f"{path}: no readable card beside the weights ({error}); weights are used only with the card that made them"
+        ) from error
     missing = {"network", "convention", "sha256"} - card.keys()
     if missing:
         raise CrimsonError(f"{path}: the card lacks {', '.join(sorted(missing))}; make it with napari_crimson.train")
@@ -91,7 +93,11 @@ def save(path: str | Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> 
 
 def toml_from_dict(table: dict[str, Any], *, prefix: str = "") -> str:
     """Plain values, lists and nested tables as TOML (a JSON scalar or list of scalars is valid TOML)."""
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items() if not isinstance(value, dict) and value is not None]
+    lines = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in table.items()
+        if not isinstance(value, dict) and value is not None
+    ]
     for key, value in table.items():
         if isinstance(value, dict):
             lines += ["", f"[{prefix}{key}]", toml_from_dict(value, prefix=f"{prefix}{key}.").rstrip("\n")]
