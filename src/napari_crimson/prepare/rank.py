@@ -15,7 +15,7 @@ __all__ = ["band_noise", "components_that_pay", "principal_axes"]
 
 Float64 = NDArray[np.float64]
 
-MOST_TURNS = 12
+MOST_TURNS = 6  # at the edge of paying a component may come and go for ever
 LEAST_NOISE = 1e-6  # of a band's own level: below it lies rounding, not noise
 
 
