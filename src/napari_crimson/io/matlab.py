@@ -7,7 +7,6 @@ first, and ``axisscale``, a cell whose element {2, 1} is the spectral axis; in a
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
@@ -25,7 +23,7 @@ from napari_crimson.io.found import SPECTRA, Found, choose, is_spectral
 from napari_crimson.io.hdf5 import datasets_in
 from napari_crimson.io.hdf5_array import lazy_dataset, small_values
 from napari_crimson.io.lazy import Box, FileArray, check_eager
-from napari_crimson.io.matlab_v5 import numeric_bytes, unpacked_bytes
+from napari_crimson.io.matlab_v5 import load, variables
 
 __all__ = ["read"]
 
@@ -121,41 +119,33 @@ def _vector(contents: _Contents, key: str) -> NDArray[np.float64]:
 
 def _from_v5(path: Path, name: str | None) -> _Contents:
     """Variables of v5 to v7.2, their sizes checked before they are read; structs only where no variable is a stack."""
-    listed = [(key, shape, kind) for key, shape, kind in scipy.io.whosmat(path, appendmat=False)]
-    shapes = {key: shape for key, shape, kind in listed if numeric_bytes(shape, kind) is not None}
-    sizes = {key: numeric_bytes(shape, kind) or 0 for key, shape, kind in listed}
+    listed = {variable.name: variable for variable in variables(path)}
+    shapes = {key: variable.shape for key, variable in listed.items() if variable.is_numeric}
     loaded: dict[str, Any] = {}
 
-    def load(key: str) -> Any:
-        if key not in loaded and key in sizes:
-            check_eager(path, f"'{key}' of shape {shapes.get(key, ())}", sizes[key])
-            loaded[key] = _load(path, [key])[key]
+    def take(key: str) -> Any:
+        if key not in loaded and key in listed:
+            check_eager(path, f"'{key}' of shape {listed[key].shape}", listed[key].size_bytes)
+            loaded[key] = load(path, listed[key])
         return loaded.get(key)
 
-    if not any(len(shape) > 2 or key == name for key, shape in shapes.items()) and any(kind == "struct" for *_, kind in listed):
-        check_eager(path, "its structs with all other variables", unpacked_bytes(path))
-        for key, value in _load(path, [key for key, _, kind in listed if kind == "struct"]).items():
-            loaded |= {f"{key}/{field}": value[field].flat[0] for field in value.dtype.names or () if value.size == 1}
-        shapes |= {key: value.shape for key, value in loaded.items() if value.dtype.kind in "iufcb" and value.size}
+    if not any(len(shape) > 2 or key == name for key, shape in shapes.items()):
+        for key in [key for key, variable in listed.items() if variable.is_nested]:
+            value = take(key)
+            loaded |= {f"{key}/{field}": item for field, item in value.items()} if isinstance(value, dict) else {}
+        shapes |= {key: item.shape for key, item in loaded.items() if isinstance(item, np.ndarray) and item.dtype != object and item.size}
 
     def fold(key: str, rows: int, columns: int) -> Any:
-        values = load(key)
-        return values.reshape((rows, columns, values.shape[-1]), order="F")
+        flat = take(key)
+        return flat.reshape((rows, columns, flat.shape[-1]), order="F")
 
     def values(key: str) -> NDArray[Any] | None:
-        found = load(key)
-        if found is None or found.dtype.kind != "O":
-            return found  # type: ignore[no-any-return]
-        return np.asarray(found[1, 0]) if found.ndim == 2 and found.shape[0] > 1 else None
+        found = take(key)
+        if isinstance(found, np.ndarray) and found.dtype == object:
+            found = found[1, 0] if found.ndim == 2 and found.shape[0] > 1 else None
+        return found if isinstance(found, np.ndarray) and found.dtype != object else None
 
-    return _Contents(shapes=shapes, take=load, fold=fold, values=values)
-
-
-def _load(path: Path, keys: list[str]) -> dict[str, Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of two variables of one name, which the last wins
-        found = scipy.io.loadmat(path, variable_names=keys, appendmat=False)
-    return {key: found[key] for key in keys}
+    return _Contents(shapes=shapes, take=take, fold=fold, values=values)
 
 
 def _from_v73(path: Path, file: h5py.File) -> _Contents:
