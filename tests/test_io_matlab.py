@@ -123,6 +123,13 @@ def test_v73_stays_in_its_file(tmp_path: Path) -> None:
     assert list(np.flatnonzero(cars[1, 0])) == [5]
 
 
+def test_v6_stays_in_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", {"cube": STACK})
+    monkeypatch.setattr(lazy, "EAGER_BYTES", 10)
+    cars = open_stack(tmp_path / "a.mat", wavenumber=(1, 2))["cars"]
+    np.testing.assert_array_equal(cars[1:3, 2], STACK[1:3, 2])
+
+
 def test_a_v5_file_larger_than_memory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scipy.io.savemat(tmp_path / "a.mat", {"cube": STACK}, do_compression=True)
     scipy.io.savemat(tmp_path / "b.mat", {"s": {"data": PIXELS, "imagesize": [4, 5]}}, do_compression=True)

@@ -57,7 +57,7 @@ FORMATS: dict[str, Format] = {
     "npy": Format(title="NumPy array", suffixes=(".npy",), reader="numpy_files", signatures=(b"\x93NUMPY",)),
     "npz": Format(title="NumPy archive", suffixes=(".npz",), reader="numpy_files", signatures=(b"PK\x03\x04", b"PK\x05\x06")),
     "matlab": Format(
-        title="MATLAB (v5 to v7.2 read whole), WITec export",
+        title="MATLAB (v7 and structs read whole), WITec export",
         suffixes=(".mat",),
         reader="matlab",
         signatures=(b"MATLAB 5.0 MAT-f", b"MATLAB 7.3 MAT-f"),

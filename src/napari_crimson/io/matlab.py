@@ -1,4 +1,4 @@
-"""MATLAB: v5 to v7.2 are read whole, for want of random access; v7.3 is HDF5, and stays in its file.
+"""MATLAB: v7.3 is HDF5 and stays in its file; so does v5 to v7.2 that is not packed, the rest of it is read whole.
 
 MATLAB stores the first dimension fastest, so that the dimensions of HDF5 are reversed. WITec and
 PLS_Toolbox write spectra as ``data`` (pixels, W), with ``imagesize`` (rows, columns), down the columns
@@ -23,7 +23,7 @@ from napari_crimson.io.found import SPECTRA, Found, choose, is_spectral
 from napari_crimson.io.hdf5 import datasets_in
 from napari_crimson.io.hdf5_array import lazy_dataset, small_values
 from napari_crimson.io.lazy import Box, FileArray, check_eager
-from napari_crimson.io.matlab_v5 import load, variables
+from napari_crimson.io.matlab_v5 import in_place, load, variables
 
 __all__ = ["read"]
 
@@ -124,6 +124,10 @@ def _from_v5(path: Path, name: str | None) -> _Contents:
     loaded: dict[str, Any] = {}
 
     def take(key: str) -> Any:
+        array = in_place(path, listed[key]) if key in listed else None
+        return read_whole(key) if array is None else array
+
+    def read_whole(key: str) -> Any:
         if key not in loaded and key in listed:
             check_eager(path, f"'{key}' of shape {listed[key].shape}", listed[key].size_bytes)
             loaded[key] = load(path, listed[key])
@@ -131,16 +135,16 @@ def _from_v5(path: Path, name: str | None) -> _Contents:
 
     if not any(len(shape) > 2 or key == name for key, shape in shapes.items()):
         for key in [key for key, variable in listed.items() if variable.is_nested]:
-            value = take(key)
+            value = read_whole(key)
             loaded |= {f"{key}/{field}": item for field, item in value.items()} if isinstance(value, dict) else {}
         shapes |= {key: item.shape for key, item in loaded.items() if isinstance(item, np.ndarray) and item.dtype != object and item.size}
 
     def fold(key: str, rows: int, columns: int) -> Any:
-        flat = take(key)
+        flat = read_whole(key)
         return flat.reshape((rows, columns, flat.shape[-1]), order="F")
 
     def values(key: str) -> NDArray[Any] | None:
-        found = take(key)
+        found = read_whole(key)
         if isinstance(found, np.ndarray) and found.dtype == object:
             found = found[1, 0] if found.ndim == 2 and found.shape[0] > 1 else None
         return found if isinstance(found, np.ndarray) and found.dtype != object else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -17,8 +18,9 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.io.lazy import FileArray, read_raw
 
-__all__ = ["Variable", "load", "variables"]
+__all__ = ["Variable", "in_place", "load", "variables"]
 
 _HEADER_BYTES = 128
 _TAG_BYTES = 8
@@ -85,6 +87,26 @@ def load(path: Path, variable: Variable) -> Any:
     if variable.is_packed:  # never more than the tag inside says, which was looked at
         raw = zlib.decompressobj().decompress(raw, variable.size_bytes + _TAG_BYTES)[_TAG_BYTES:]
     return _matrix(memoryview(raw), variable.order, 0)
+
+
+def in_place(path: Path, variable: Variable) -> FileArray | None:
+    """An array of real numbers that is not packed stays in the file; None for any that must be read whole."""
+    if variable.is_packed or not variable.is_numeric:
+        return None
+    with path.open("rb") as file:
+        file.seek(variable.start)
+        raw = memoryview(file.read(min(variable.stored_bytes, _GLANCE_BYTES)))
+    flags, shape, _, at = _head(raw, variable.order)
+    kind, size = struct.unpack_from(f"{variable.order}II", raw, at)
+    if flags & _IS_COMPLEX or kind not in _STORED or at + _TAG_BYTES + size > variable.stored_bytes:
+        return None
+    dtype = np.dtype(_STORED[kind]).newbyteorder("<" if variable.order == "<" else ">")
+    if size != prod(shape) * dtype.itemsize:
+        return None
+    offset = variable.start + at + _TAG_BYTES
+    reader = partial(read_raw, path=path, dtype=dtype, shape=shape[::-1], offset=offset)
+    array = FileArray(path=path, read=reader, stored_shape=shape[::-1], dtype=dtype.newbyteorder("="))
+    return array.turned(tuple(reversed(range(len(shape)))))
 
 
 def _describe(file: IO[bytes], order: str, start: int, length: int, *, is_packed: bool) -> Variable:
