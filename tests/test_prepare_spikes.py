@@ -70,7 +70,7 @@ def test_too_few_neighbours_are_refused(tissue, part):
         remove_spikes(tissue.isel(part))
 
 
-@pytest.mark.parametrize("words", [{"threshold": 0.0}, {"threshold": 3.0, "edge": 4.0}, {"most_bands": 0}])
+@pytest.mark.parametrize("words", [{"threshold": 0.0}, {"threshold": 2.0, "edge": 4.0}, {"most_bands": 0}])
 def test_settings_out_of_range_are_refused(words):
     with pytest.raises(CrimsonError, match=next(iter(words))):
         SpikeSettings(**words)

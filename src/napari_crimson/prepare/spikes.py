@@ -52,7 +52,7 @@ class SpikeSettings:
     """
 
     threshold: float = 8.0
-    edge: float = 4.0
+    edge: float = 3.0
     most_bands: int = 3
 
     def __post_init__(self) -> None:
