@@ -5,7 +5,7 @@ Each step takes a stack and gives a new one: lazy, with a line in its history, t
 - `counts`: dark, residual offset, noise of the reference;
 - `spikes`: cosmic rays;
 - `anscombe`: variance stabilisation and back;
-- `svd`, with `rank`: denoising by singular value decomposition;
+- `svd`, with `gram` and `rank`: denoising by singular value decomposition;
 - `axis`: crop, resample, calibrate, wavelengths and wavenumbers.
 """
 

@@ -10,21 +10,17 @@ the stack of as many components as one likes; `denoise_svd` is both in one step.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, get_args
 
-import dask.array as da
 import numpy as np
 import xarray as xr
-from dask.base import compute
-from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.anscombe import NoiseModel, anscombe, inverse_anscombe
+from napari_crimson.prepare.gram import SLAB_VALUES, Forward, gram_matrix
 from napari_crimson.prepare.rank import band_noise, components_that_pay, principal_axes
 from napari_crimson.prepare.step import changed, float_spectra, lazy_cars, map_spectra
 from napari_crimson.remover.base import sound_pixels
@@ -34,10 +30,6 @@ __all__ = ["Decomposition", "SVDSettings", "decompose", "denoise_svd"]
 Float64 = NDArray[np.float64]
 Values = NDArray[np.float32]
 Scaling = Literal["noise", "anscombe", "none"]
-Forward = Callable[[NDArray[Any]], Values]
-
-SLAB_VALUES = 2**21  # values taken to float64 at a time: 16 MB
-MOST_WORKERS = 4  # blocks in memory at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +148,7 @@ def decompose(ds: xr.Dataset, settings: SVDSettings | None = None) -> Decomposit
     """
     chosen = settings or SVDSettings()
     cars = lazy_cars(ds)
-    gram, sound = _gram(cars, _forward(ds, chosen))
+    gram, sound = gram_matrix(cars, _forward(ds, chosen))
     pixels = int(np.prod(cars.shape[:-1]))
     if sound == 0:
         raise CrimsonError(f"none of {pixels} pixels holds a spectrum (all saturated, not finite or nowhere positive): nothing to denoise")
@@ -195,36 +187,6 @@ def _check_components(components: int, sound: int, points: int) -> None:
         raise CrimsonError(
             f"{components} components of {sound} pixels with a spectrum and {points} bands: give 1 to {min(sound, points)}, or 'auto'"
         )
-
-
-def _gram(cars: da.Array, forward: Forward) -> tuple[Float64, int]:
-    """Gram matrix (W, W) of the sound spectra of a stack (..., W), and their number.
-
-    A few blocks at a time: were dask given all of them, it could hold a matrix for each.
-    """
-    task = delayed(partial(_block_gram, forward=forward), pure=False)
-    blocks = cars.to_delayed().ravel()  # type: ignore[no-untyped-call]
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    gram, sound = np.zeros((cars.shape[-1],) * 2), 0
-    for start in range(0, blocks.size, workers):
-        parts = compute(*(task(block) for block in blocks[start : start + workers]))  # type: ignore[no-untyped-call]
-        for part, count in parts:
-            gram += part
-            sound += count
-    return gram, sound
-
-
-def _block_gram(block: NDArray[Any], forward: Forward) -> tuple[Float64, int]:
-    points = block.shape[-1]
-    spectra = block.reshape(-1, points)
-    rows = max(1, SLAB_VALUES // points)
-    gram, sound = np.zeros((points, points)), 0
-    for start in range(0, len(spectra), rows):
-        counts = float_spectra(spectra[start : start + rows])
-        slab = forward(counts[sound_pixels(counts)]).astype(np.float64)
-        gram += slab.T @ slab
-        sound += len(slab)
-    return gram, sound
 
 
 def _project(block: NDArray[Any], *, forward: Forward, backward: Forward, into: Float64, out: Float64) -> Values:
