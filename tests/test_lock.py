@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 
@@ -61,3 +63,12 @@ def test_releasing_twice_does_not_free_what_another_took(tmp_path):
     with pytest.raises(CrimsonError):
         Lock(tmp_path / "a.zarr")
     second.release()
+
+
+def test_a_disk_too_full_for_the_lock_leaves_none(tmp_path, monkeypatch):
+    with monkeypatch.context() as full:
+        full.setattr("json.dump", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(OSError, match="No space left"):
+            Lock(tmp_path / "a.zarr")
+    assert list(tmp_path.iterdir()) == []
+    Lock(tmp_path / "a.zarr").release()

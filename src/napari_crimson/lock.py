@@ -54,9 +54,13 @@ class Lock:
             handle = os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
             return False
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            me = psutil.Process()
-            json.dump({"pid": me.pid, "host": socket.gethostname(), "started": me.create_time()}, file)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                me = psutil.Process()
+                json.dump({"pid": me.pid, "host": socket.gethostname(), "started": me.create_time()}, file)
+        except BaseException:  # a full disk: an empty lock would be nobody's, and stay for ever
+            self.file.unlink()
+            raise
         return True
 
     def _holder(self) -> str | None:
