@@ -228,8 +228,10 @@ def test_a_sink_that_is_dropped_gives_its_output_free(path):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CrimsonError, match=r"cannot write .*result\.zarr.*choose another output"):
+    with pytest.raises(CrimsonError, match=r"cannot write .*result\.zarr.*choose another output") as told:
         make(tmp_path / "file" / "result.zarr")
+    assert "make room" not in str(told.value)
+    assert "Finished blocks" not in str(told.value)
 
 
 def test_a_disk_far_too_small_is_told_before_the_start(path, monkeypatch):
@@ -246,7 +248,7 @@ def test_a_disk_that_fills_up_keeps_what_is_done(path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        with pytest.raises(CrimsonError, match=r"cannot write .*Finished blocks are kept"):
+        with pytest.raises(CrimsonError, match=r"cannot write .*make room.*Finished blocks are kept"):
             write(sink, [2])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

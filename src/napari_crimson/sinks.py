@@ -9,6 +9,7 @@ the program; what a power failure leaves of the newest chunks is up to the file 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -31,6 +32,8 @@ from napari_crimson.stream import Region, Results
 
 __all__ = ["MemorySink", "ZarrSink"]
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_KEPT = ". Finished blocks are kept: the same call goes on from there"
 _RECORD = "blocks.txt"  # inside an array's folder, where nothing takes it for an array
 
 
@@ -138,7 +141,7 @@ class ZarrSink:
         """Keep the results (*region shape, W) of a block."""
         spans = dict(zip(self.dims, (*region, slice(None)), strict=True))
         where = tuple(spans[dim] for dim in disk_dims(self.dims))
-        with _disk_errors(self.path):
+        with _disk_errors(self.path, _KEPT):
             for name, array in self.arrays.items():
                 array[where] = bands_first(results[name], self.dims)
             self._append(f"{block} {bad_pixels}")
@@ -161,7 +164,7 @@ class ZarrSink:
         if ours["status"] == "complete":
             return
         ours |= {**attrs, "status": "complete", "blocks": len(self._finished), "bad_pixels": sum(self._finished.values())}
-        with _disk_errors(self.path):
+        with _disk_errors(self.path, _KEPT):
             self._group.attrs[NAMESPACE] = ours
             self._record.unlink(missing_ok=True)
 
@@ -234,12 +237,11 @@ def _check_space(path: Path, size: int) -> None:
 
 
 @contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
+def _disk_errors(path: Path, kept: str = "") -> Iterator[None]:
     """Tell of a disk that is full or closed to us as what it is to the user."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise CrimsonError(
-            f"cannot write {path}: {reason}; make room or choose another output. Finished blocks are kept: the same call goes on from there"
-        ) from error
+        cure = "make room or choose another output" if error.errno in _FULL else "choose another output, in a folder you may write to"
+        raise CrimsonError(f"cannot write {path}: {reason}; {cure}{kept}") from error
