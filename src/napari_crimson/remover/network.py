@@ -48,6 +48,7 @@ class NetworkRemover(Remover):
     """
 
     gives_uncertainty = True
+    fewest_points = 16  # and about 128 to be trusted
 
     def __init__(self, network: Network, card: dict[str, Any], *, device: str = "auto", precision: str = "auto") -> None:
         self.name = str(card["name"])
@@ -91,11 +92,11 @@ class NetworkRemover(Remover):
 
     def correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, Spectra]:
         """Correct sound spectra (N, W); see `Remover`."""
-        if self._axis is None or not np.array_equal(self._axis.wavenumber, wavenumber):
-            self._axis = _Axis(wavenumber, self.device)
+        axis = self._axis
+        if axis is None or not np.array_equal(axis.wavenumber, wavenumber):
+            axis = self._axis = _Axis(wavenumber, self.device)  # the local one is used: threads may bring axes of their own
             self._warn_outside_training(wavenumber)
         ref = np.ones(wavenumber.size, dtype=np.float32) if reference is None else reference
-        axis = self._axis
         on_grid = axis.forward(torch.from_numpy(ref).to(self.device).unsqueeze(0))
         mean, sd = np.empty_like(spectra), np.empty_like(spectra)
         with torch.inference_mode():
@@ -141,8 +142,6 @@ class _Axis:
     """A spectral axis, the network's grid for it, and the way there and back."""
 
     def __init__(self, wavenumber: NDArray[np.float64], device: str) -> None:
-        if wavenumber.size < 16:
-            raise CrimsonError(f"spectra of {wavenumber.size} points: a network needs at least 16, and about 128 to be trusted")
         source = torch.from_numpy(wavenumber.copy())  # xarray lends its axis read-only
         grid = network_grid(source)
         self.wavenumber = wavenumber.copy()
