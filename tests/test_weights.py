@@ -25,6 +25,12 @@ def test_what_is_saved_is_loaded(stored: Path) -> None:
     assert CARD.items() <= card.items()
 
 
+def test_a_name_with_a_dot_stays_whole(tmp_path: Path) -> None:
+    paths = [weights.save(tmp_path / name, {"a": torch.ones(1)}, CARD) for name in ("cnn.2", "cnn.3.safetensors")]
+    assert [path.name for path in paths] == ["cnn.2.safetensors", "cnn.3.safetensors"]
+    assert all(weights.load(path) for path in paths)
+
+
 def test_one_changed_byte_is_refused_with_both_checksums(stored: Path) -> None:
     data = bytearray(stored.read_bytes())
     data[-1] ^= 1

@@ -81,7 +81,7 @@ def save(path: str | Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> 
     from safetensors.torch import save as bytes_from_tensors
 
     data = bytes_from_tensors({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
-    target = Path(path).with_suffix(".safetensors")
+    target = Path(f"{path}".removesuffix(".safetensors") + ".safetensors")  # 'cnn.2' and 'cnn.3' are two
     target.parent.mkdir(parents=True, exist_ok=True)
     text = toml_from_dict({**card, "sha256": hashlib.sha256(data).hexdigest()})
     for file, content in ((target, data), (target.with_suffix(".toml"), text.encode())):
