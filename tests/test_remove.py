@@ -152,6 +152,9 @@ def test_uncertainty_comes_beside_the_result(tmp_path):
         ({"reference": xr.DataArray(np.ones((2, 40)), {"wavenumber": AXIS}, ["y", "wavenumber"])}, "average it"),
         ({"wavenumber": AXIS}, "has its own"),
         ({"lazy": True, "output": "a.zarr"}, "save_stack"),
+        ({"data": "tissue.h5"}, r"open_stack\('tissue\.h5'\)"),
+        ({"data": make_stack(COUNTS[..., :5], AXIS[:5]), "remover": "kk"}, "5 points.*at least 8"),
+        ({"reference": xr.DataArray(np.ones(3), {"wavenumber": [400.0, 4000.0, np.nan]}, ["wavenumber"])}, "1 values that are not finite"),
     ],
 )
 def test_errors_come_before_any_work(words, message, tmp_path, monkeypatch):
@@ -161,8 +164,16 @@ def test_errors_come_before_any_work(words, message, tmp_path, monkeypatch):
         raise AssertionError("work began")
 
     with pytest.raises(CrimsonError, match=message):
-        remove_background(stack(), **({"remover": never, "output": "a.zarr"} | words))
+        remove_background(**({"data": stack(), "remover": never, "output": "a.zarr"} | words))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_function_of_another_shape_is_named():
+    def cut(spectra, wavenumber, reference):
+        return spectra[:, 1:]
+
+    with pytest.raises(CrimsonError, match=r"'cut' gave shape \(\d+, 39\)"):
+        remove_background(stack(), cut)
 
 
 def test_an_array_without_axis_is_refused():

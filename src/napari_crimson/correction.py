@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.remover import Remover, load_remover
-from napari_crimson.stack import as_stack
+from napari_crimson.stack import as_stack, check_axis
 
 __all__ = ["Correction", "Data", "RemoverLike", "Settings", "SpectrumLike", "load_once", "plan_correction"]
 
@@ -89,6 +89,8 @@ def plan_correction(
     CrimsonError
         If data are no stack, a spectrum does not fit the axis, or the remover refuses.
     """
+    if isinstance(data, str | Path):
+        raise CrimsonError(f"{data!s} is a path, expected a stack; open it first: open_stack({str(data)!r})")
     if wavenumber is not None and isinstance(data, xr.Dataset | xr.DataArray):
         raise CrimsonError("wavenumber= is the axis of a plain array; this stack has its own, ds['wavenumber']")
     stack = as_stack(data, wavenumber=wavenumber)
@@ -143,6 +145,7 @@ def _interpolate(name: str, spectrum: xr.DataArray, axis: NDArray[np.float64]) -
         raise CrimsonError(f"a {name} with dims {spectrum.dims}; average it to one spectrum along 'wavenumber'")
     ordered = spectrum.sortby("wavenumber")
     own = ordered["wavenumber"].values.astype(np.float64)
+    check_axis(own, ordered.size, source=f"the {name}")
     slack = 1e-6 * (axis[-1] - axis[0])
     if own[0] > axis[0] + slack or own[-1] < axis[-1] - slack:
         raise CrimsonError(

@@ -30,11 +30,14 @@ class Remover(ABC):
         The name in lists, layer names and provenance.
     convention : str
         ``"relative"`` for Im χ_R/χ_NR or ``"susceptibility"`` for Im χ_R.
+    fewest_points : int
+        Shorter spectra are refused.
     """
 
     name: str
     convention: str = "relative"
     gives_uncertainty: bool = False
+    fewest_points: int = 1
 
     @abstractmethod
     def correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, Spectra | None]:
@@ -77,13 +80,15 @@ class Remover(ABC):
         Raises
         ------
         CrimsonError
-            If shapes do not fit, the axis falls, or uncertainty is asked of a remover without.
+            If shapes do not fit, the axis falls or is too short, or uncertainty is asked of a remover without.
         """
         x = np.asarray(spectra, dtype=np.float32)
         axis = np.asarray(wavenumber, dtype=np.float64)
         if x.ndim != 2:
             raise CrimsonError(f"spectra of shape {x.shape}, expected (pixels, wavenumbers)")
         check_axis(axis, x.shape[1])
+        if axis.size < self.fewest_points:
+            raise CrimsonError(f"spectra of {axis.size} points: remover '{self.name}' needs at least {self.fewest_points}")
         if axis.size > 1 and axis[0] > axis[-1]:
             raise CrimsonError(f"the axis falls from {axis[0]:g} to {axis[-1]:g}; turn it and the spectra (open_stack does)")
         if uncertainty and not self.gives_uncertainty:
@@ -110,7 +115,10 @@ class FunctionRemover(Remover):
 
     def correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, None]:
         """Call the function."""
-        return np.asarray(self.function(spectra, wavenumber, reference), dtype=np.float32), None
+        answer = np.asarray(self.function(spectra, wavenumber, reference), dtype=np.float32)
+        if answer.shape != spectra.shape:
+            raise CrimsonError(f"remover '{self.name}' gave shape {answer.shape} for spectra {spectra.shape}; it must give the same shape")
+        return answer, None
 
 
 def sound_pixels(spectra: Spectra) -> NDArray[np.bool_]:

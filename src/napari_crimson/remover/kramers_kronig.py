@@ -95,6 +95,7 @@ class KramersKronig(Remover):
     """Kramers–Kronig phase retrieval with phase-error and scale correction, as a remover."""
 
     name = "kk"
+    fewest_points = FEWEST_POINTS
 
     def __init__(self, settings: KKSettings | None = None) -> None:
         self.settings = settings or KKSettings()
@@ -110,10 +111,8 @@ class KramersKronig(Remover):
         Raises
         ------
         CrimsonError
-            If the axis has fewer than 8 points, or the reference is dark at more than half of them.
+            If the reference is dark at more than half of the points.
         """
-        if wavenumber.size < FEWEST_POINTS:
-            raise CrimsonError(f"spectra of {wavenumber.size} points: Kramers–Kronig needs at least {FEWEST_POINTS}")
         plan = _plan(wavenumber.size, float(wavenumber[-1] - wavenumber[0]), self.settings)
         log_amplitude = plan.without_reference if reference is None else _Ratio(reference, wavenumber)
         raman = np.empty(spectra.shape, dtype=np.float32)
