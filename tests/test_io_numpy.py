@@ -110,3 +110,9 @@ def test_truncated(tmp_path: Path, keep: int) -> None:
         (tmp_path / f"cut.{name}").write_bytes((tmp_path / f"whole.{name}").read_bytes()[:keep])
         with pytest.raises(CrimsonError, match=f"cut.{name}"):
             open_stack(tmp_path / f"cut.{name}", wavenumber=(1, 2))
+
+
+def test_an_axis_of_another_length_is_told_with_both_lengths(tmp_path):
+    np.savez(tmp_path / "a.npz", cars=np.ones((3, 4, 11)), wavenumber=np.arange(9.0))
+    with pytest.raises(CrimsonError, match="axis of 9 values for spectra of 11"):
+        open_stack(tmp_path / "a.npz")

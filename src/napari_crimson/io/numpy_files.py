@@ -60,13 +60,14 @@ def _read_archive(path: Path, name: str | None) -> Found:
         vectors = {
             key: _load(path, archive, members[key], header)
             for key, header in headers.items()
-            if key != main and len(header.shape) == 1 and header.shape[0] in lengths
+            if key != main and len(header.shape) == 1 and (header.shape[0] in lengths or is_spectral(key))
         }
         stored = members[main].compress_type == zipfile.ZIP_STORED
         cars = _stored(path, members[main], headers[main]) if stored else _load(path, archive, members[main], headers[main])
-    axis = next((values for key, values in vectors.items() if is_spectral(key)), None)
-    if axis is None:
+    axes = [values for key, values in vectors.items() if is_spectral(key)]
+    if not axes:
         return Found(arrays={"cars": cars})
+    axis = next((values for values in axes if values.size in lengths), axes[0])  # one that does not fit is told, not passed over
     spectra = {key: vectors[key] for key in SPECTRA if key in vectors and vectors[key].size == axis.size}
     return Found(arrays={"cars": cars}, wavenumber=axis, spectra=spectra)
 
