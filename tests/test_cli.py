@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import xarray as xr
 
 from napari_crimson.__main__ import main
@@ -15,7 +17,7 @@ from napari_crimson.batch import axis_from_option, output_paths, spectrum_from_o
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io import open_stack
 from napari_crimson.remover import FunctionRemover
-from napari_crimson.terminal import duration, printable
+from napari_crimson.terminal import complain, duration, printable
 
 AXIS = np.linspace(600.0, 3400.0, 120)
 
@@ -211,3 +213,36 @@ def test_messages_speak_of_options_instead_of_keywords(stack: Path, tmp_path: Pa
     assert "complete already" in said.out
     assert "--no-resume to replace it" in said.err
     assert run("correct", stack, "--out", tmp_path, "--remover", "kk", "--reference", stack, "--no-resume") == 0
+
+
+def test_a_damaged_tiff_costs_one_line(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "whole.tif", np.ones((20, 8, 9), np.uint16))
+    (tmp_path / "cut.tif").write_bytes((tmp_path / "whole.tif").read_bytes()[:1000])
+    command = [sys.executable, "-m", "napari_crimson", "info", str(tmp_path / "cut.tif"), "--wavenumber", "600,900"]
+    said = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert said.returncode == 1
+    assert len(said.stderr.splitlines()) == 1
+    assert "truncated" in said.stderr
+
+
+def test_a_reference_without_axis_takes_the_one_given(tmp_path: Path) -> None:
+    for name in ("cell", "glass"):
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).integers(500, 5000, (3, 4, 50)))
+    words = ("correct", tmp_path / "cell.npy", "--out", tmp_path, "--remover", "kk", "--reference", tmp_path / "glass.npy")
+    assert run(*words) == 1
+    assert run(*words, "--wavenumber", "600,3400") == 0
+    assert xr.open_zarr(tmp_path / "cell.zarr").attrs["crimson"]["reference"] == "given"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("say reference=None", "say --reference none"),
+        ("say resume=False to go on", "say --no-resume to go on"),
+        ("give wavenumber= as numbers", "give --wavenumber as numbers"),
+        ("cut it: ds.sel(wavenumber=slice(1, 2))", "cut it: ds.sel(wavenumber=slice(1, 2))"),
+    ],
+)
+def test_keywords_are_told_as_options_and_code_stays(text: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    complain(CrimsonError(text))
+    assert capsys.readouterr().err == f"error: {shown}\n"

@@ -98,10 +98,11 @@ def axis_from_option(option: str | None) -> tuple[float, float] | str | None:
         return option
 
 
-def spectrum_from_option(option: str) -> Any:
+def spectrum_from_option(option: str, wavenumber: Any = None) -> Any:
     """Return ``"auto"``, None for ``none``, or the spectrum (W,) in a file with its own axis as a DataArray.
 
     A text file has two columns, wavenumber in cm⁻¹ and counts; of a stack the mean over its pixels is taken.
+    A stack that does not tell its axis gets `wavenumber`, the one given for the stacks to correct.
     """
     if option in ("auto", "none"):
         return option if option == "auto" else None
@@ -109,7 +110,12 @@ def spectrum_from_option(option: str) -> Any:
     if path.suffix.lower() not in (".txt", ".csv", ".dat"):
         from napari_crimson.io import open_stack
 
-        cars = open_stack(path)["cars"]
+        try:
+            cars = open_stack(path)["cars"]
+        except CrimsonError:
+            if wavenumber is None:
+                raise
+            cars = open_stack(path, wavenumber=wavenumber)["cars"]
         return cars.mean(cars.dims[:-1], dtype="float64").compute()
 
     import numpy as np

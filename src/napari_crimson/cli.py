@@ -100,11 +100,12 @@ def correct(
     """Remove the background from stacks, each into OUT/<file>.zarr; the same command goes on where a stopped one ended."""
     from napari_crimson.remover import load_remover
 
+    axis = axis_from_option(wavenumber)
     job = Job(
         remover=load_remover(remover, device=device, precision=precision),
-        reference=spectrum_from_option(reference),
-        dark=spectrum_from_option(dark),
-        wavenumber=axis_from_option(wavenumber),
+        reference=spectrum_from_option(reference, axis),
+        dark=spectrum_from_option(dark, axis),
+        wavenumber=axis,
         name=name,
         uncertainty=uncertainty,
         resume=resume,

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["complain", "describe", "duration", "printable", "progress_bar"]
 
-_OPTIONS = {"resume=False": "--no-resume", "wavenumber=": "--wavenumber", "name=": "--name", "output=": "--out"}
+_OPTIONS = {  # behind a bracket it is code, and stays
+    r"(?<![\w(])resume=False\b": "--no-resume",
+    r"(?<![\w(])(reference|dark)=None\b": r"--\1 none",
+    r"(?<![\w(])(wavenumber|name)= *": r"--\1 ",
+    r"(?<![\w(])output= *": "--out ",
+}
 
 
 def printable(text: object) -> str:
@@ -27,7 +32,9 @@ def printable(text: object) -> str:
 
 def complain(error: object, about: object = None) -> None:
     """Write one line on stderr, in the words of the command line where the message names a keyword."""
-    text = re.sub(r"\b(resume=False|(?:wavenumber|name|output)=) *", lambda found: f"{_OPTIONS[found[1]]} ", str(error))
+    text = str(error)
+    for keyword, option in _OPTIONS.items():
+        text = re.sub(keyword, option, text)
     typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
     typer.echo(printable(text if about is None or str(about) in text else f"{about}: {text}"), err=True)
 
