@@ -96,3 +96,32 @@ def test_the_shipped_recipes_are_those_of_the_shipped_weights(name: str) -> None
     assert card["prior"]["name"] == recipe.prior
     assert card["recipe"]["steps"] == recipe.steps
     assert card["recipe"]["seed"] == recipe.seed
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('steps = "many"', "steps = 'many'.*whole number"),
+        ("steps = 0", "steps = 0.*above 0"),
+        ("points = [128]", r"points = \(128,\).*two numbers"),
+        ("step_cm1 = [8.0, 0.8]", "lower first"),
+        ("arguments = 3", "arguments = 3.*table"),
+        ("learning_rate = nan", "learning_rate = nan"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(tmp_path: Path, line: str, told: str) -> None:
+    (tmp_path / "r.toml").write_text(f'network = "cnn"\n{line}\n')
+    with pytest.raises(CrimsonError, match=told):
+        read_recipe(tmp_path / "r.toml")
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CrimsonError, match=r"cannot write into .*choose another folder"):
+        train(TINY, tmp_path / "file" / "runs", device="cpu")
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tiny.checkpoint").write_bytes(b"junk")
+    with pytest.raises(CrimsonError, match="no readable checkpoint"):
+        train(TINY, tmp_path, device="cpu")

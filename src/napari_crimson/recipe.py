@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,30 @@ from napari_crimson.errors import CrimsonError
 __all__ = ["Recipe", "read_recipe"]
 
 
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value) and 0 < value[0] <= value[1]
+
+
+_PAIR = (_is_pair, "two numbers above 0, the lower first")
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {  # by annotation: what fits, and how to say it
+    "str": (lambda value: isinstance(value, str) and value != "", "a text"),
+    "int": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
+    "float": (lambda value: type(value) in (int, float) and 0 <= value < math.inf, "a number not below 0"),
+    "dict[str, Any]": (lambda value: isinstance(value, dict), "a table"),
+    "tuple[int, int]": _PAIR,
+    "tuple[float, float]": _PAIR,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Everything that determines a training run but the machine."""
+    """Everything that determines a training run but the machine.
+
+    Raises
+    ------
+    CrimsonError
+        If a value is not of its kind.
+    """
 
     name: str
     network: str
@@ -35,6 +58,12 @@ class Recipe:
     validation_spectra: int = 768
     validate_every: int = 500
 
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value, (fits, wanted) = getattr(self, f.name), _KINDS[str(f.type)]
+            if not fits(value):
+                raise CrimsonError(f"recipe: {f.name} = {value!r}, expected {wanted}")
+
 
 def read_recipe(path: str | Path) -> Recipe:
     """Read a recipe from TOML.
@@ -42,7 +71,7 @@ def read_recipe(path: str | Path) -> Recipe:
     Raises
     ------
     CrimsonError
-        If the file cannot be read, or holds a key that no recipe has.
+        If the file cannot be read, or holds a key that no recipe has or a value that does not fit.
     """
     try:
         table = tomllib.loads(Path(path).read_text(encoding="utf-8"))

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import torch
 from torch import Tensor
@@ -78,12 +79,13 @@ def train(
     Raises
     ------
     CrimsonError
-        If the recipe is unusable, the device not there, or the run diverged.
+        If the recipe is unusable, the device not there, the folder not writable, or the run diverged.
     """
     from napari_crimson.device import resolve_device, training_dtype
 
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     target = torch.device(resolve_device(device))
+    _check_folder(Path(folder))
     run = _Run(recipe, Path(folder), target, training_dtype(target))
     if resume:
         run.resume()
@@ -91,6 +93,16 @@ def train(
         if progress:
             progress(validation)
     return run.finish()
+
+
+def _check_folder(folder: Path) -> None:
+    """Find out whether results can be written before hours are spent on them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as file:
+            file.write(b"results go here")
+    except OSError as error:
+        raise CrimsonError(f"cannot write into {folder}: {error.strerror or error}; choose another folder, or make room") from error
 
 
 class _Run:
@@ -258,7 +270,10 @@ class _Run:
         path = self._checkpoint_path()
         if not path.exists():
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+        except Exception as error:  # torch says it in many ways
+            raise CrimsonError(f"{path}: no readable checkpoint; delete it, or begin again with resume=False") from error
         if state["recipe"] != self._identity():
             raise CrimsonError(f"{path} belongs to another recipe; delete it, or train into another folder")
         self.done, self.seconds, self.curve, self.best = state["done"], state["seconds"], state["curve"], state["best"]
