@@ -152,6 +152,7 @@ def test_uncertainty_comes_beside_the_result(tmp_path):
         ({"reference": xr.DataArray(np.ones((2, 40)), {"wavenumber": AXIS}, ["y", "wavenumber"])}, "average it"),
         ({"wavenumber": AXIS}, "has its own"),
         ({"lazy": True, "output": "a.zarr"}, "save_stack"),
+        ({"data": COUNTS, "wavenumber": "500,3000"}, r"no row of numbers .*500,3000"),
         ({"data": "tissue.h5"}, r"open_stack\('tissue\.h5'\)"),
         ({"data": make_stack(COUNTS[..., :5], AXIS[:5]), "remover": "kk"}, "5 points.*at least 8"),
         ({"reference": xr.DataArray(np.ones(3), {"wavenumber": [400.0, 4000.0, np.nan]}, ["wavenumber"])}, "1 values that are not finite"),

@@ -66,7 +66,12 @@ def make_stack(
     """
     if not hasattr(cars, "shape") or not hasattr(cars, "dtype"):
         cars = np.asarray(cars)
-    axis = np.asarray(wavenumber, dtype=np.float64)
+    try:
+        axis = np.asarray(wavenumber, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise CrimsonError(
+            f"{source or 'data'}: the spectral axis is no row of numbers ({error}); give one in cm⁻¹ for each band"
+        ) from error
     if np.issubdtype(cars.dtype, np.complexfloating):
         raise CrimsonError(
             f"{source or 'data'}: complex values ({cars.dtype}) are the result of a phase retrieval, not CARS "
