@@ -144,6 +144,7 @@ def test_uncertainty_comes_beside_the_result(tmp_path):
     ("words", "message"),
     [
         ({"remover": "cnnn"}, "no remover 'cnnn'"),
+        ({"remover": "kk", "device": "cuda:99"}, "no device 'cuda:99' here"),
         ({"uncertainty": True}, "no uncertainty"),
         ({"dark": np.zeros(39)}, r"\(39,\).*40"),
         ({"dark": "yes"}, "dark='yes'"),

@@ -45,6 +45,10 @@ def load_remover(remover: str | Path | Remover | Callable[..., Any] = "cnn", *, 
     if callable(remover):
         return FunctionRemover(remover)
     if remover == "kk":
+        if device not in ("auto", "cpu"):  # of no use to it, but what is asked for must be there
+            from napari_crimson.device import resolve_device
+
+            resolve_device(device)
         from napari_crimson.remover.kramers_kronig import KramersKronig
 
         return KramersKronig()
