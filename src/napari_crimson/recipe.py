@@ -62,7 +62,7 @@ class Recipe:
         for f in fields(self):
             value, (fits, wanted) = getattr(self, f.name), _KINDS[str(f.type)]
             if not fits(value):
-                raise CrimsonError(f"recipe: {f.name} = {value!r}, expected {wanted}")
+                raise CrimsonError(f"{f.name} = {value!r}, expected {wanted}")
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -83,4 +83,7 @@ def read_recipe(path: str | Path) -> Recipe:
     if "network" not in table:
         raise CrimsonError(f"{path}: a recipe must say network = 'cnn' or 'rnn'")
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    return Recipe(**{"name": Path(path).stem, **values})
+    try:
+        return Recipe(**{"name": Path(path).stem, **values})
+    except CrimsonError as error:
+        raise CrimsonError(f"{path}: {error}") from error
