@@ -299,3 +299,21 @@ def test_a_lazy_result_runs_in_another_process():
     here = remove_background(stack(COUNTS[:8]), "kk")
     there = ds["raman"].data.compute(scheduler="processes", num_workers=1)
     np.testing.assert_array_equal(there, here["raman"].values)
+
+
+def test_bands_without_light_have_no_result_and_do_not_reach_the_remover():
+    axis = np.linspace(-500, 4500, 200)
+    light = np.where((axis > 500) & (axis < 4000), 1000.0, 0.0)
+    stack = make_stack(np.tile(light + 100, (4, 5, 1)), axis, dark=np.full(200, 100.0))
+    seen = []
+
+    def remover(spectra, wavenumber, reference):
+        seen.append(wavenumber)
+        return spectra
+
+    result = remove_background(stack, remover)
+    lit = np.flatnonzero(light)
+    np.testing.assert_array_equal(seen[-1], axis[lit])
+    np.testing.assert_array_equal(np.isfinite(result["raman"].values), np.broadcast_to(light > 0, (4, 5, 200)))
+    assert f"bands with light: {axis[lit[0]]:.0f} to {axis[lit[-1]]:.0f} cm⁻¹" in result.attrs["history"][-1]
+    assert "pixels hold no spectrum" not in result.attrs["history"][-1]

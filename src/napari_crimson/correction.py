@@ -1,4 +1,4 @@
-"""What is done to each spectrum, as one callable: dark, saturation, remover.
+"""What is done to each spectrum, as one callable: dark, saturation, bands without light, remover.
 
 `plan_correction` checks all of it ahead of any work. A `Correction` can be pickled, to serve a graph that
 runs in other processes.
@@ -27,6 +27,8 @@ Data = xr.Dataset | xr.DataArray | NDArray[Any]
 SpectrumLike = str | ArrayLike | xr.DataArray | None
 Recipe = tuple[str, str, str]
 
+LIT = 0.03  # of the brightest bands: what a filter or the end of a spectrum leaves below is noise, and no Raman shift
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Settings:
@@ -52,6 +54,8 @@ class Correction:
     reference : ndarray, shape (W,), optional
         Dark subtracted already.
     uncertainty : bool
+    lit : slice
+        The bands that have light; the others have no result, and are kept from the remover.
     """
 
     remover: Remover | Recipe
@@ -59,6 +63,7 @@ class Correction:
     dark: NDArray[np.float32] | None
     reference: NDArray[np.float32] | None
     uncertainty: bool
+    lit: slice
 
     @property
     def names(self) -> list[str]:
@@ -66,7 +71,7 @@ class Correction:
         return ["raman", "uncertainty"] if self.uncertainty else ["raman"]
 
     def __call__(self, raw: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
-        """Correct raw spectra (N, W) as stored; NaN for pixels that are saturated or hold no spectrum."""
+        """Correct raw spectra (N, W) as stored; NaN for pixels that are saturated or hold no spectrum, and for unlit bands."""
         with np.errstate(over="ignore"):  # beyond float32 is infinite, and so without a result
             spectra = raw.astype(np.float32)
         if np.issubdtype(raw.dtype, np.integer):
@@ -74,9 +79,18 @@ class Correction:
         if self.dark is not None:
             spectra -= self.dark
         remover = self.remover if isinstance(self.remover, Remover) else load_once(*self.remover)
-        if self.uncertainty:
-            return dict(zip(self.names, remover(spectra, self.wavenumber, self.reference, uncertainty=True), strict=True))
-        return {"raman": remover(spectra, self.wavenumber, self.reference)}
+        reference = None if self.reference is None else self.reference[self.lit]
+        task = spectra[:, self.lit], self.wavenumber[self.lit], reference
+        answers = remover(*task, uncertainty=True) if self.uncertainty else (remover(*task),)
+        return {name: self._in_place(answer) for name, answer in zip(self.names, answers, strict=True)}
+
+    def _in_place(self, answer: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Put results of the lit bands among all bands."""
+        if answer.shape[1] == self.wavenumber.size:
+            return answer
+        full = np.full((len(answer), self.wavenumber.size), np.nan, dtype=np.float32)
+        full[:, self.lit] = answer
+        return full
 
 
 def plan_correction(
@@ -107,9 +121,26 @@ def plan_correction(
         dark=None if counts is None else counts.astype(np.float32),
         reference=None if ref is None else ref.astype(np.float32),
         uncertainty=settings.uncertainty,
+        lit=_lit_bands(stack, counts) if ref is None else _lit(ref),
     )
     correction(np.full((1, axis.size), np.nan, dtype=np.float32))  # costs nothing, and the remover sees that all fits
     return stack, correction
+
+
+def _lit_bands(stack: xr.Dataset, dark: NDArray[np.float64] | None) -> slice:
+    """Tell the bands that have light from the middle row of a stack without reference, the only part of it read."""
+    cars = stack["cars"].data
+    row = cars[(*(size // 2 for size in cars.shape[:-2]), slice(None, 256))].compute().astype(np.float64)
+    row = row[np.isfinite(row).all(axis=1)]
+    if not len(row):
+        return slice(None)
+    return _lit(row.mean(axis=0) - (0.0 if dark is None else dark))
+
+
+def _lit(light: NDArray[np.float64]) -> slice:
+    """From the first band to the last whose light (W,) reaches a few per cent of the brightest bands'."""
+    bright = np.flatnonzero(light >= LIT * np.percentile(light, 95))
+    return slice(int(bright[0]), int(bright[-1]) + 1) if bright.size >= light.size // 8 else slice(None)
 
 
 def _spectrum(name: str, value: SpectrumLike, stack: xr.Dataset, descending: bool) -> NDArray[np.float64] | None:

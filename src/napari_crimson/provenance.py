@@ -18,21 +18,24 @@ from napari_crimson.remover import Remover
 __all__ = ["fingerprint", "history_line", "record"]
 
 
-def record(stack: xr.Dataset, remover: Remover, settings: Settings) -> dict[str, Any]:
+def record(stack: xr.Dataset, correction: Correction, remover: Remover, settings: Settings) -> dict[str, Any]:
     """Tell what made a result: plain values that fit in JSON."""
     used: dict[str, str] = {}
     for name, value in (("dark", settings.dark), ("reference", settings.reference)):
         own = "stack" if name in stack else "none"
         used[name] = "none" if value is None else own if isinstance(value, str) else "given"
+    lit = correction.wavenumber[correction.lit]
+    cut = {} if lit.size == correction.wavenumber.size else {"lit_cm1": [float(lit[0]), float(lit[-1])]}
     when = datetime.now().astimezone().isoformat(timespec="seconds")
-    return {**remover.provenance, **used, "version": __version__, "date": when}
+    return {**remover.provenance, **used, **cut, "version": __version__, "date": when}
 
 
 def history_line(note: dict[str, Any]) -> str:
     """Say the same in one line of a stack's history."""
+    lit = f", bands with light: {note['lit_cm1'][0]:.0f} to {note['lit_cm1'][1]:.0f} cm⁻¹" if "lit_cm1" in note else ""
     return (
         f"{note['date']} background removed by {note['remover']} ({note['convention']}), "
-        f"dark: {note['dark']}, reference: {note['reference']}, napari-crimson {note['version']}"
+        f"dark: {note['dark']}, reference: {note['reference']}{lit}, napari-crimson {note['version']}"
     )
 
 

@@ -89,7 +89,7 @@ def plan_removal(
     loaded = load_remover(remover, device=device, precision=precision)
     stack, correction = plan_correction(data, loaded, settings, wavenumber=wavenumber)
     cars = stack["cars"]
-    note = record(stack, loaded, settings)
+    note = record(stack, correction, loaded, settings)
     history = [*stack.attrs["history"], history_line(note)]
     sink: MemorySink | ZarrSink
     if output is None:

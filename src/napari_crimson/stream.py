@@ -140,7 +140,7 @@ def stream(cars: da.Array, correct: Correct, sink: Sink, regions: Sequence[Regio
             while pending and pending[0][2].done():
                 yield tally.count(*pending.popleft())
             results = correct(spectra)
-            bad = int(np.isnan(next(iter(results.values()))).any(axis=1).sum())
+            bad = int(np.isnan(next(iter(results.values()))).all(axis=1).sum())
             shape = tuple(part.stop - part.start for part in regions[block])
             shaped = {name: values.reshape(*shape, -1) for name, values in results.items()}
             pending.append((block, bad, writer.submit(sink.write, block, regions[block], shaped, bad)))
