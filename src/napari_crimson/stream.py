@@ -119,7 +119,7 @@ def stream(cars: da.Array, correct: Correct, sink: Sink, regions: Sequence[Regio
         Spectra last and whole in each chunk.
     correct : callable
         Takes spectra (N, W) as stored, returns results (N, W) by name. The first tells the bad
-        pixels: those with a NaN.
+        pixels: those without a single number.
     sink : Sink
         Keeps the results; blocks it has already are passed over.
     regions : sequence
