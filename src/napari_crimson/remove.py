@@ -155,8 +155,8 @@ def remove_background(
     -------
     xarray.Dataset
         The stack with variable ``raman``, and ``uncertainty`` if asked for, float32 in the dims of
-        ``cars``; NaN in a pixel that is saturated, empty or not finite, and in that pixel alone; NaN also in bands without light at either end. A
-        line in attrs ``history``; remover, settings and version in the attrs of ``raman``.
+        ``cars``; NaN in a pixel that is saturated, empty or not finite, and in that pixel alone; NaN
+        also in bands without light at either end. A line in attrs ``history``; remover, settings and version in the attrs of ``raman``.
 
     Raises
     ------
