@@ -26,11 +26,11 @@ from torch import Tensor
 from napari_crimson import weights
 from napari_crimson._version import __version__
 from napari_crimson.errors import CrimsonError
-from napari_crimson.networks import Network, build
-from napari_crimson.networks.grid import STEP_CM1, network_grid, resampling_matrix
-from napari_crimson.physics import uniform
+from napari_crimson.networks import build
+from napari_crimson.networks.grid import STEP_CM1
+from napari_crimson.objective import draw_on_grid, judge, loss
 from napari_crimson.recipe import Recipe, read_recipe
-from napari_crimson.synthesis import Batch, Prior, make_prior
+from napari_crimson.synthesis import Batch, make_prior
 
 __all__ = ["Recipe", "Validation", "train"]
 
@@ -131,15 +131,16 @@ class _Run:
         """Train to the end, yielding at each validation."""
         started, losses = time.monotonic(), []
         while self.done < self.recipe.steps:
-            losses.append(self._step(self._draw(self.generator)))
+            losses.append(self._step(draw_on_grid(self.recipe, self.prior, self.generator)))
             self.done += 1
             if self.done % self.recipe.validate_every == 0 or self.done == self.recipe.steps:
                 now = time.monotonic()
                 self.seconds, started = self.seconds + now - started, now
-                loss, losses = float(torch.stack(losses).nanmean()), []
-                if not math.isfinite(loss):
-                    raise CrimsonError(f"the loss of '{self.recipe.name}' is {loss} at step {self.done}; lower its learning_rate")
-                validation = self._validate(loss)
+                mean, losses = float(torch.stack(losses).nanmean()), []
+                if not math.isfinite(mean):
+                    raise CrimsonError(f"the loss of '{self.recipe.name}' is {mean} at step {self.done}; lower its learning_rate")
+                figures = judge(self.average, self.held_out, self.prior)
+                validation = Validation(step=self.done, seconds=round(self.seconds, 1), loss=mean, **figures)
                 if not self.curve or validation.error < min(row["error"] for row in self.curve):
                     self.best = {k: v.detach().clone() for k, v in self.average.state_dict().items()}
                 self.curve.append(asdict(validation))
@@ -172,26 +173,12 @@ class _Run:
         self._checkpoint_path().unlink(missing_ok=True)
         return path
 
-    def _draw(self, generator: torch.Generator) -> Batch:
-        """One batch on a random axis, resampled to the network's grid as in use."""
-        recipe = self.recipe
-
-        def one(low: float, high: float, *, log: bool = False) -> float:
-            return float(uniform(generator, (1,), low, max(low, high), log=log))
-
-        step = one(*recipe.step_cm1, log=True)
-        span = min(one(*recipe.points, log=True) * max(step, STEP_CM1[0]), recipe.range_cm1[1] - recipe.range_cm1[0])
-        start = one(recipe.range_cm1[0], recipe.range_cm1[1] - span)
-        axis = torch.linspace(start, start + span, max(128, round(span / step) + 1), device=self.device)
-        grid_points = network_grid(axis).numel()
-        return _on_grid(self.prior.draw(max(8, recipe.batch_points // grid_points), axis, generator))
-
     def _held_out(self) -> Iterator[Batch]:
         """The validation set, in batches on axes of its own."""
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed + 1_000_003)
         left = self.recipe.validation_spectra
         while left > 0:
-            batch = self._draw(generator)
+            batch = draw_on_grid(self.recipe, self.prior, generator)
             yield Batch(batch.wavenumber, *(v[:left] for v in batch[1:]))
             left -= batch.cars.shape[0]
 
@@ -204,8 +191,8 @@ class _Run:
         working: list[Tensor] = list(self.working.parameters())
         with torch.no_grad():
             torch._foreach_copy_(working, master)
-        loss, error = _loss(self.working, batch, self.prior)
-        loss.backward()  # type: ignore[no-untyped-call]
+        total, error = loss(self.working, batch, self.prior)
+        total.backward()  # type: ignore[no-untyped-call]
         for m, w in zip(master, working, strict=True):
             m.grad, w.grad = (None if w.grad is None else w.grad.float()), None
         norm = torch.nn.utils.clip_grad_norm_(master, 1.0)
@@ -217,28 +204,6 @@ class _Run:
             average: list[Tensor] = list(self.average.parameters())
             torch._foreach_lerp_(average, master, 1 - keep)
         return error
-
-    @torch.no_grad()
-    def _validate(self, loss: float) -> Validation:
-        errors, correlations, products, inside = [], [], torch.zeros(2), []
-        for batch in self.held_out:
-            mean, sd = self.average(batch.cars, batch.wavenumber, batch.reference)
-            truth = batch.raman
-            unit = _unit(batch, self.prior)
-            errors.append((((mean - truth) / unit) ** 2).mean(1))
-            a, b = truth - truth.mean(1, keepdim=True), mean - mean.mean(1, keepdim=True)
-            correlations.append((a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt().clamp(min=1e-12))
-            products += torch.stack([(mean * truth / unit**2).sum(), (truth * truth / unit**2).sum()]).cpu()
-            inside.append(((mean - truth).abs() <= sd).float().mean(1))
-        return Validation(
-            step=self.done,
-            seconds=round(self.seconds, 1),
-            loss=loss,
-            error=float(torch.cat(errors).mean()),
-            pearson=float(torch.cat(correlations).median()),
-            slope=float(products[0] / products[1]),
-            within_1sd=float(torch.cat(inside).mean()),
-        )
 
     def _identity(self) -> str:
         """What a checkpoint must share with a run that takes it up: all of the recipe but its length."""
@@ -281,31 +246,6 @@ class _Run:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())
-
-
-def _on_grid(batch: Batch) -> Batch:
-    """Resample a batch to the network's grid, intensities as the remover does."""
-    grid = network_grid(batch.wavenumber)
-    if grid is batch.wavenumber:
-        return batch
-    matrix = resampling_matrix(batch.wavenumber, grid)
-    return Batch(grid, batch.cars @ matrix, batch.raman @ matrix, batch.reference @ matrix, batch.scale)
-
-
-def _unit(batch: Batch, prior: Prior) -> Tensor:
-    """What errors (N, 1) are measured in: weak spectra count as much as strong ones, down to the noise."""
-    return batch.scale + 0.01 if prior.convention == "relative" else batch.scale
-
-
-def _loss(network: Network, batch: Batch, prior: Prior) -> tuple[Tensor, Tensor]:
-    """Squared error, plus the Gaussian likelihood that teaches the deviation; and the squared error alone, detached."""
-    mean, sd = network(batch.cars, batch.wavenumber, batch.reference)
-    unit = _unit(batch, prior)
-    residual, spread = (mean - batch.raman) / unit, sd / unit
-    # squared up to an error as large as the spectrum, linear beyond: a few hopeless spectra must not lead
-    error = 2 * torch.nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=1.0)
-    likelihood = (spread.log() + 0.5 * (residual.detach() / spread).square().clamp(max=50.0)).mean()
-    return error + 0.01 * likelihood, error.detach()
 
 
 def main(arguments: list[str]) -> int:

@@ -1,0 +1,82 @@
+"""What training draws, minimises and is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from napari_crimson.networks import Network
+from napari_crimson.networks.grid import STEP_CM1, network_grid, resampling_matrix
+from napari_crimson.physics import uniform
+from napari_crimson.recipe import Recipe
+from napari_crimson.synthesis import Batch, Prior
+
+__all__ = ["draw_on_grid", "judge", "loss"]
+
+
+def draw_on_grid(recipe: Recipe, prior: Prior, generator: torch.Generator) -> Batch:
+    """One batch on a random axis, resampled to the network's grid as in use."""
+
+    def one(low: float, high: float, *, log: bool = False) -> float:
+        return float(uniform(generator, (1,), low, max(low, high), log=log))
+
+    step = one(*recipe.step_cm1, log=True)
+    span = min(one(*recipe.points, log=True) * max(step, STEP_CM1[0]), recipe.range_cm1[1] - recipe.range_cm1[0])
+    start = one(recipe.range_cm1[0], recipe.range_cm1[1] - span)
+    axis = torch.linspace(start, start + span, max(128, round(span / step) + 1), device=generator.device)
+    grid_points = network_grid(axis).numel()
+    return _on_grid(prior.draw(max(8, recipe.batch_points // grid_points), axis, generator))
+
+
+def loss(network: Network, batch: Batch, prior: Prior) -> tuple[Tensor, Tensor]:
+    """Squared error, plus the Gaussian likelihood that teaches the deviation; and the squared error alone, detached."""
+    mean, sd = network(batch.cars, batch.wavenumber, batch.reference)
+    unit = _error_unit(batch, prior)
+    residual, spread = (mean - batch.raman) / unit, sd / unit
+    # squared up to an error as large as the spectrum, linear beyond: a few hopeless spectra must not lead
+    error = 2 * torch.nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=1.0)
+    likelihood = (spread.log() + 0.5 * (residual.detach() / spread).square().clamp(max=50.0)).mean()
+    return error + 0.01 * likelihood, error.detach()
+
+
+@torch.no_grad()
+def judge(network: Network, batches: Iterable[Batch], prior: Prior) -> dict[str, float]:
+    """Figures of a network on simulated spectra.
+
+    Returns
+    -------
+    dict
+        ``error``, mean squared, in the unit of the loss; ``pearson``, median correlation; ``slope`` of the answer on the
+        truth; ``within_1sd``, the share of points whose truth lies within one standard deviation.
+    """
+    errors, correlations, products, inside = [], [], torch.zeros(2), []
+    for batch in batches:
+        mean, sd = network(batch.cars, batch.wavenumber, batch.reference)
+        truth, unit = batch.raman, _error_unit(batch, prior)
+        errors.append((((mean - truth) / unit) ** 2).mean(1))
+        a, b = truth - truth.mean(1, keepdim=True), mean - mean.mean(1, keepdim=True)
+        correlations.append((a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt().clamp(min=1e-12))
+        products += torch.stack([(mean * truth / unit**2).sum(), (truth * truth / unit**2).sum()]).cpu()
+        inside.append(((mean - truth).abs() <= sd).float().mean(1))
+    return {
+        "error": float(torch.cat(errors).mean()),
+        "pearson": float(torch.cat(correlations).median()),
+        "slope": float(products[0] / products[1]),
+        "within_1sd": float(torch.cat(inside).mean()),
+    }
+
+
+def _on_grid(batch: Batch) -> Batch:
+    """Resample a batch to the network's grid, intensities as the remover does."""
+    grid = network_grid(batch.wavenumber)
+    if grid is batch.wavenumber:
+        return batch
+    matrix = resampling_matrix(batch.wavenumber, grid)
+    return Batch(grid, batch.cars @ matrix, batch.raman @ matrix, batch.reference @ matrix, batch.scale)
+
+
+def _error_unit(batch: Batch, prior: Prior) -> Tensor:
+    """What errors (N, 1) are measured in: weak spectra count as much as strong ones, down to the noise."""
+    return batch.scale + 0.01 if prior.convention == "relative" else batch.scale
