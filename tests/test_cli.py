@@ -13,11 +13,11 @@ import tifffile
 import xarray as xr
 
 from napari_crimson.__main__ import main
-from napari_crimson.batch import axis_from_option, output_paths, spectrum_from_option
+from napari_crimson.cli.batch import axis_from_option, output_paths, spectrum_from_option
+from napari_crimson.cli.terminal import complain, duration, printable
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io import open_stack
 from napari_crimson.remover import FunctionRemover
-from napari_crimson.terminal import complain, duration, printable
 
 AXIS = np.linspace(600.0, 3400.0, 120)
 

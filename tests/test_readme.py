@@ -12,7 +12,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_crimson import save_stack, simulate_stack
-from napari_crimson.terminal import printable
+from napari_crimson.cli.terminal import printable
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

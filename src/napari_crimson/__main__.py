@@ -17,8 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")  # a Windows pipe speaks cp1252, which has no superscripts
     logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it logs of a damaged file, our one line says
     from napari_crimson.cli import app
+    from napari_crimson.cli.terminal import complain
     from napari_crimson.errors import CrimsonError
-    from napari_crimson.terminal import complain
 
     try:
         app(args=None if arguments is None else list(arguments), prog_name="napari-crimson")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_crimson.cli.terminal import duration, progress_bar
 from napari_crimson.errors import CrimsonError
-from napari_crimson.terminal import duration, progress_bar
 
 if TYPE_CHECKING:
     from napari_crimson.remover import Remover
