@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from napari_crimson.networks.features import CHANNELS, features
+from napari_crimson.networks.features import CHANNELS, INPUTS
 
 __all__ = ["Head", "Network", "ResidualBlock"]
 
@@ -15,19 +15,26 @@ __all__ = ["Head", "Network", "ResidualBlock"]
 class Network(nn.Module):
     """Spectra (N, W) on a uniform axis → r or Im χ_R and its standard deviation, both (N, W) float32.
 
-    Subclasses give `stride`, the multiple of points their layers need, and `body`: channels
-    (N, 9, W) → (N, 2, W), the answer relative to the amplitude and the logarithm of its deviation.
+    `inputs` chooses what it sees of a spectrum, by a name in `features.INPUTS`. Subclasses give `stride`, the multiple of
+    points their layers need, and `body`: channels (N, 9, W) → (N, 2, W), the answer relative to the amplitude and the
+    logarithm of its deviation.
     """
 
     stride: int
+
+    def __init__(self, inputs: str = "relative") -> None:
+        super().__init__()
+        if inputs not in INPUTS:
+            raise ValueError(f"inputs='{inputs}', there are {', '.join(INPUTS)}")
+        self.inputs = inputs
 
     @abstractmethod
     def body(self, channels: Tensor) -> Tensor:
         """Run the layers."""
 
     def forward(self, cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-        """Correct `cars` (N, W) float32; see `features` for the inputs."""
-        channels, amplitude = features(cars, wavenumber, reference)
+        """Correct `cars` (N, W) float32; see `features` for shapes and inputs."""
+        channels, amplitude = INPUTS[self.inputs](cars, wavenumber, reference)
         points = cars.shape[1]
         padded = nn.functional.pad(channels, (0, -points % self.stride), mode="replicate")
         out = self.body(padded.to(next(self.parameters()).dtype))[..., :points].float()

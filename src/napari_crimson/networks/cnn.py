@@ -24,12 +24,20 @@ class CNN(Network):
         Points of each convolution.
     dilations : sequence of int
         One residual block each at the coarsest level, so that it sees the whole spectrum.
+    inputs : str
+        As for `Network`.
     """
 
     stem_stride = 4
 
-    def __init__(self, widths: Sequence[int] = (48, 64, 96, 128), kernel: int = 3, dilations: Sequence[int] = (1, 2, 4)) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        widths: Sequence[int] = (48, 64, 96, 128),
+        kernel: int = 3,
+        dilations: Sequence[int] = (1, 2, 4),
+        inputs: str = "relative",
+    ) -> None:
+        super().__init__(inputs)
         self.stride = self.stem_stride * 2 ** (len(widths) - 1)
         self.stem = nn.Conv1d(CHANNELS, widths[0], 15, stride=self.stem_stride, padding=6)
         self.down_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])

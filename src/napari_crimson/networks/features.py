@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["CHANNELS", "features"]
+__all__ = ["CHANNELS", "INPUTS", "features", "susceptibility_features"]
 
 CHANNELS = 9
 _FLOOR = 3e-3  # of the mean intensity: below it a logarithm would show noise only
@@ -51,14 +51,13 @@ def features(cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tenso
     weight = (light / (light + 0.2)) ** 3
     rms = ((weight * fast_phase.square()).sum(1, keepdim=True) / weight.sum(1, keepdim=True)).sqrt()
     amplitude = (_PEAK_TO_RMS * rms).clamp(0.01, 8.0)
-    gradient = torch.nn.functional.pad(log_ratio[:, 1:] - log_ratio[:, :-1], (1, 0))
 
     axis = (wavenumber - 2000.0) / 1000.0
     step = ((wavenumber[-1] - wavenumber[0]) / (wavenumber.numel() - 1)).log()
     centred_reference = log_reference - log_reference.mean(1, keepdim=True)
     channels = (
         log_ratio,
-        4.0 * gradient / (amplitude + 0.02),
+        4.0 * _gradient(log_ratio) / (amplitude + 0.02),
         phase,
         4.0 * fast_phase / amplitude,
         2.0 * fast_log / amplitude,
@@ -68,6 +67,45 @@ def features(cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tenso
         (0.5 * amplitude.log() + 1.0).expand_as(cars),
     )
     return torch.stack(channels, dim=1).clamp(-12.0, 12.0), amplitude
+
+
+def susceptibility_features(cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """Channels for the published simulated sets, whose answer Im χ_R has max|χ_R| = 1; the amplitude is 1.
+
+    Where χ_R outweighs χ_NR, lines show in the intensity itself and not only in its logarithm. Parameters and shapes as
+    for `features`; there is no reference in these sets, and it is not looked at.
+
+    Returns
+    -------
+    channels : Tensor, shape (N, 9, W)
+        Intensity over its rms, its root and its gradient; ln of it and its gradient; Kramers–Kronig phase, the same without its slow
+        part; ln without its slow part; the place on the axis, −1 to 1.
+    amplitude : Tensor, shape (N, 1)
+    """
+    relative = cars / cars.square().mean(1, keepdim=True).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
+    log = _safe_log(cars)
+    phase, fast_phase, fast_log = _phase_and_fast_parts(log)
+    place = torch.linspace(-1.0, 1.0, cars.shape[1], device=cars.device)
+    channels = (
+        relative,
+        relative.clamp(min=0).sqrt(),
+        4.0 * _gradient(relative),
+        log,
+        2.0 * _gradient(log),
+        phase,
+        2.0 * fast_phase,
+        fast_log,
+        place.expand_as(cars),
+    )
+    return torch.stack(channels, dim=1).clamp(-12.0, 12.0), torch.ones_like(cars[:, :1])
+
+
+INPUTS = {"relative": features, "susceptibility": susceptibility_features}
+
+
+def _gradient(x: Tensor) -> Tensor:
+    """Difference of neighbours (N, W), 0 at the first point."""
+    return torch.nn.functional.pad(x[:, 1:] - x[:, :-1], (1, 0))
 
 
 def _safe_log(intensity: Tensor) -> Tensor:

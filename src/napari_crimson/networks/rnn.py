@@ -23,10 +23,12 @@ class RNN(Network):
         Layers of the GRU.
     stride : int
         Points to a step: 1000 points are 200 steps at 5.
+    inputs : str
+        As for `Network`.
     """
 
-    def __init__(self, width: int = 48, hidden: int = 64, layers: int = 2, stride: int = 5) -> None:
-        super().__init__()
+    def __init__(self, width: int = 48, hidden: int = 64, layers: int = 2, stride: int = 5, inputs: str = "relative") -> None:
+        super().__init__(inputs)
         self.stride = stride
         self.stem = nn.Conv1d(CHANNELS, width, 3 * stride, stride=stride, padding=stride)
         self.before = ResidualBlock(width, 5)

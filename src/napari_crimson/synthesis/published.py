@@ -96,29 +96,41 @@ class Crimson:
 
 @dataclass(frozen=True, kw_only=True)
 class Specnet:
-    """SpecNet's and LUT's set on an axis scaled to 0–1: the smooth background is χ_NR itself."""
+    """SpecNet's and LUT's set on an axis scaled to 0–1: the smooth background is χ_NR itself.
+
+    VECTOR's nine cases (Wang et al., J. Raman Spectrosc. 53, 2022) are the same with up to 50 lines, half widths up to 0.0375 of the
+    axis and, away from its ends, lines between 0.15 and 0.85: `lines`, `broadest` and `inner_share` cover them.
+    """
 
     convention: ClassVar[str] = "susceptibility"
     lines: tuple[int, int] = (1, 14)
-    hwhm: tuple[float, float] = (0.001, 0.008)  # on the axis scaled to 0–1
+    mostly_few: bool = False  # the number of lines is drawn log-uniformly
+    narrowest: float = 0.001  # HWHM on the axis scaled to 0–1
+    broadest: tuple[float, float] = (0.008, 0.008)  # of a spectrum, drawn log-uniformly between these
+    inner_share: float = 0.0  # of the spectra have lines between 0.15 and 0.85 only
     noise: tuple[float, float] = (0.0005, 0.003)
 
     def draw(self, n: int, wavenumber: Tensor, generator: Generator) -> Batch:
         """Draw `n` spectra."""
         x = (wavenumber - wavenumber[0]) / (wavenumber[-1] - wavenumber[0])
         shape = (n, self.lines[1])
-        present = line_counts(n, *self.lines, generator)
+        present = line_counts(n, *self.lines, generator, log=self.mostly_few)
         amplitude = torch.where(present, uniform(generator, shape, 1e-3, 1.0), 0.0)
-        real, imag = resonant_chi3(x, amplitude, uniform(generator, shape), uniform(generator, shape, *self.hwhm))
-        factor = uniform(generator, (n, 1), 0.3, 1.0) / (real * real + imag * imag).amax(1, keepdim=True).sqrt()
-        real, imag = real * factor, imag * factor
+        inner = pick(generator, n, self.inner_share)
+        position = torch.where(inner, uniform(generator, shape, 0.15, 0.85), uniform(generator, shape))
+        broadest = uniform(generator, (n, 1), *self.broadest, log=True)
+        hwhm = self.narrowest + (broadest - self.narrowest) * uniform(generator, shape)
+        real, imag = resonant_chi3(x, amplitude, position, hwhm)
+        size = (real * real + imag * imag).amax(1, keepdim=True).sqrt()
+        real, imag = real / size, imag / size
+        strength = uniform(generator, (n, 1), 0.3, 1.0)  # beside a χ_NR of 1; what is asked for has max|χ_R| = 1
 
         two, polynomial = _two_sigmoids(n, x, generator), _polynomial(n, x, generator)
         slope = uniform(generator, (n, 1), 5.0, 15.0) * torch.where(pick(generator, n, 0.5), 1.0, -1.0)
         one = torch.sigmoid(slope * (x - uniform(generator, (n, 1), 0.2, 0.7)))
         kind = torch.randint(3, (n, 1), generator=generator, device=generator.device)
         chi_nr = torch.where(kind == 0, two, torch.where(kind == 1, one, polynomial))
-        clean = 0.5 * cars_intensity(torch.ones_like(x), chi_nr, real, imag)
+        clean = 0.5 * cars_intensity(torch.ones_like(x), chi_nr, strength * real, strength * imag)
         noise = torch.randn(clean.shape, generator=generator, device=generator.device)
         cars = clean + uniform(generator, (n, 1), *self.noise) * noise
         return Batch(wavenumber, cars, imag, torch.ones_like(cars), torch.ones(n, 1, device=cars.device))
