@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_crimson import CrimsonError, score
+from napari_crimson.metrics import count_lines, coverage
 
 rng = np.random.default_rng(0)
 TRUTH = rng.random((40, 50)) + np.sin(np.arange(50) / 4) ** 2
@@ -76,3 +77,31 @@ def test_whole_stacks_and_single_spectra_will_do():
 def test_shapes_that_differ_are_named():
     with pytest.raises(CrimsonError, match=r"\(40, 50\).*\(40, 49\)"):
         score(TRUTH, TRUTH[:, :-1])
+
+
+AXIS = np.arange(500.0, 1500.0, 2.0)
+
+
+def lines(*positions: float, height: float = 1.0) -> np.ndarray:
+    return sum((height / (1 + ((AXIS - at) / 6) ** 2) for at in positions), np.zeros(AXIS.size))
+
+
+def test_lines_are_found_missed_and_invented():
+    truth = np.stack([lines(700, 1000, 1300), lines(600, 1200)])
+    answer = np.stack([lines(702, 1010, 1300), lines(600, 900, 1200)])  # one 10 cm⁻¹ off, one too many
+    assert count_lines(truth, answer, AXIS) == {"found": 2.0, "missed": 0.5, "invented": 1.0}
+
+
+def test_one_line_is_not_found_by_two_nor_two_by_one():
+    assert count_lines(lines(800)[None], (lines(796) + lines(804))[None], AXIS)["found"] == 1
+    close = lines(800, height=1)[None] + lines(820, height=0.9)[None]
+    assert count_lines(close, lines(800)[None], AXIS) == {"found": 1, "missed": 1, "invented": 0}
+
+
+def test_a_line_at_the_very_end_of_the_axis_counts():
+    assert count_lines(lines(500)[None], lines(500)[None], AXIS)["found"] == 1
+
+
+def test_coverage_counts_points_within_one_and_two_deviations():
+    sd = np.full((1, 4), 2.0)
+    assert coverage(np.zeros((1, 4)), np.array([[1.0, -2.0, 3.0, 5.0]]), sd) == {"within_1sd": 0.5, "within_2sd": 0.75}

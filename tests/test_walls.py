@@ -18,7 +18,18 @@ import napari_crimson
 PACKAGE = Path(napari_crimson.__file__).parent
 ROOT = Path(__file__).parents[1]
 GUI = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph", "vispy", "PySide6", "PyQt5", "PyQt6"}
-TORCH_ROOMS = {"networks", "physics", "synthesis", "weights", "training", "objective", "device", "phantom", "remover/network.py"}
+TORCH_ROOMS = {
+    "networks",
+    "physics",
+    "synthesis",
+    "weights",
+    "training",
+    "objective",
+    "benchmark",
+    "device",
+    "phantom",
+    "remover/network.py",
+}
 
 
 def modules_after(code: str, *, cwd: Path | None = None) -> set[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["score"]
+__all__ = ["count_lines", "coverage", "score"]
 
 
 def score(truth: ArrayLike, prediction: ArrayLike, /) -> dict[str, float]:
@@ -67,6 +68,60 @@ def score(truth: ArrayLike, prediction: ArrayLike, /) -> dict[str, float]:
         "spectra": float(sound.sum()),
         "left_out": float((~sound).sum()),
     }
+
+
+def count_lines(
+    truth: NDArray[Any], prediction: NDArray[Any], wavenumber: NDArray[Any], *, prominence: float = 0.015, tolerance_cm1: float = 4.0
+) -> dict[str, float]:
+    """Count lines found, missed and invented, as Vernuccio et al., Sci. Rep. (2024) do.
+
+    Parameters
+    ----------
+    truth, prediction : ndarray, shape (N, W)
+        In the same units.
+    wavenumber : ndarray, shape (W,)
+        Ascending, cm⁻¹.
+    prominence : float
+        What a local maximum must rise above its surroundings to count, relative to the largest |truth| of its spectrum
+        (absolute where that spectrum is empty).
+    tolerance_cm1 : float
+        How far a predicted line may lie from a true one. Each counts once.
+
+    Returns
+    -------
+    dict
+        ``found``, ``missed`` and ``invented``, lines a spectrum on average.
+    """
+    from scipy.signal import find_peaks
+
+    found = missed = invented = 0
+    for t, p in zip(truth, prediction, strict=True):
+        least = prominence * (float(np.abs(t).max()) or 1.0)
+        # an edge is no obstacle: a line at the very end of the axis counts as well
+        true, seen = (wavenumber[find_peaks(np.pad(y, 1, constant_values=min(0.0, y.min())), prominence=least)[0] - 1] for y in (t, p))
+        hits = _pairs(true, seen, tolerance_cm1)
+        found, missed, invented = found + hits, missed + len(true) - hits, invented + len(seen) - hits
+    n = max(1, len(truth))
+    return {"found": found / n, "missed": missed / n, "invented": invented / n}
+
+
+def coverage(truth: NDArray[Any], mean: NDArray[Any], sd: NDArray[Any]) -> dict[str, float]:
+    """Share of points whose truth lies within one and two of the given deviations; arrays of one shape."""
+    beyond = np.abs(mean - truth) / sd
+    return {"within_1sd": float((beyond <= 1).mean()), "within_2sd": float((beyond <= 2).mean())}
+
+
+def _pairs(true: NDArray[Any], seen: NDArray[Any], tolerance: float) -> int:
+    """How many pairs can be made of two ascending lists within `tolerance`."""
+    i = j = pairs = 0
+    while i < len(true) and j < len(seen):
+        if abs(true[i] - seen[j]) <= tolerance:
+            i, j, pairs = i + 1, j + 1, pairs + 1
+        elif true[i] < seen[j]:
+            i += 1
+        else:
+            j += 1
+    return pairs
 
 
 def _r2_and_r(

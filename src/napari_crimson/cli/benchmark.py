@@ -1,0 +1,65 @@
+"""``napari-crimson benchmark``."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_crimson.cli.app import Device, app
+from napari_crimson.cli.terminal import printable
+
+__all__ = ["benchmark"]
+
+_COLUMNS = {
+    "mse_mean": ("MSE", ".3g"),
+    "mse_median": ("median", ".3g"),
+    "r2_median": ("R²", ".4f"),
+    "r_median": ("r", ".4f"),
+    "r_p5": ("r 5 %", ".4f"),
+    "r_over_98": ("r>0.98", ".3f"),
+    "slope": ("slope", ".3f"),
+    "found": ("found", ".2f"),
+    "missed": ("missed", ".2f"),
+    "invented": ("invented", ".2f"),
+    "within_1sd": ("±1σ", ".2f"),
+    "within_2sd": ("±2σ", ".2f"),
+    "spectra_per_s": ("spectra/s", ",.0f"),
+}
+
+
+@app.command()
+def benchmark(
+    removers: Annotated[str, typer.Option(help="Names or paths, with commas between; all shipped ones if left out.")] = "",
+    sets: Annotated[str, typer.Option(help="Beginnings of the names of sets, with commas between: crimson, specnet, vector, wide.")] = "",
+    spectra: Annotated[int, typer.Option(help="Spectra of each set.", min=8)] = 1000,
+    device: Device = "auto",
+    table: Annotated[Path | None, typer.Option("--csv", help="Also write the table to this file.", dir_okay=False)] = None,
+) -> None:
+    """Compare removers on simulated spectra with fixed seeds: errors, lines, coverage of the uncertainty, speed."""
+    from napari_crimson.benchmark import benchmark as rows_of
+    from napari_crimson.benchmark import dilution, silent_region
+    from napari_crimson.remover import load_remover
+    from napari_crimson.remover import removers as shipped
+
+    loaded = [load_remover(name.strip(), device=device) for name in (removers.split(",") if removers else shipped())]
+    written: list[dict[str, object]] = []
+    typer.echo(f"{'set':<22}{'remover':<14}" + "".join(f"{title:>10}" for title, _ in _COLUMNS.values()))
+    for row in rows_of(loaded, [name.strip() for name in sets.split(",")] if sets else None, spectra=spectra):
+        cells = "".join(f"{format(row.figures[key], form) if key in row.figures else '–':>10}" for key, (_, form) in _COLUMNS.items())
+        typer.echo(f"{row.set:<22}{printable(row.remover) + ('*' if row.scaled else ''):<14}{cells}")
+        written.append({"set": row.set, "remover": row.remover, "scaled": row.scaled, **row.figures})
+    typer.echo("* of the other convention: each spectrum scaled to its truth by least squares")
+    relative = [remover for remover in loaded if remover.convention == "relative"]
+    if relative and not sets:
+        typer.echo(f"\n{'':<22}{'remover':<14}{'dilution R²':>12}{'slope':>8}{'lines invented in the silent region, a spectrum':>50}")
+        for remover in relative:
+            line, silent = dilution(remover), silent_region(remover)
+            typer.echo(f"{'':<22}{printable(remover.name):<14}{line['linearity']:>12.4f}{line['slope']:>8.3f}{silent['invented']:>50.3f}")
+    if table is not None:
+        with table.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(dict.fromkeys(key for line in written for key in line)))
+            writer.writeheader()
+            writer.writerows(written)

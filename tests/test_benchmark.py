@@ -1,0 +1,85 @@
+"""The benchmark: the same table every time, right for a remover whose answer is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from napari_crimson.__main__ import main
+from napari_crimson.benchmark import SETS, benchmark, dilution, silent_region
+from napari_crimson.errors import CrimsonError
+from napari_crimson.remover import FunctionRemover, load_remover
+from napari_crimson.synthesis import PRIORS
+
+
+def test_every_prior_has_a_set() -> None:
+    assert {type(one.prior) for one in SETS.values()} == set(PRIORS.values())
+
+
+def test_the_same_spectra_and_figures_every_time() -> None:
+    kk = [load_remover("kk")]
+    first, again = (
+        [(row.set, {k: v for k, v in row.figures.items() if k != "spectra_per_s"}) for row in benchmark(kk, ["vector"], spectra=16)]
+        for _ in "ab"
+    )
+    assert [name for name, _ in first] == ["vector 1a", "vector 2b"]
+    assert first == again
+
+
+def test_a_remover_of_the_other_convention_is_scaled_and_its_row_says_so() -> None:
+    kk = load_remover("kk")
+
+    def tenfold(spectra: NDArray[Any], wavenumber: NDArray[Any], reference: NDArray[Any] | None) -> NDArray[Any]:
+        return 10 * kk(spectra, wavenumber, reference)
+
+    plain, tens = list(benchmark([kk, FunctionRemover(tenfold)], ["specnet"], spectra=16))
+    assert plain.scaled
+    assert tens.scaled
+    assert tens.figures["mse_mean"] == pytest.approx(plain.figures["mse_mean"], rel=1e-4)
+    assert not next(benchmark([kk], ["wide, C-H"], spectra=16)).scaled
+
+
+def test_the_uncertainty_of_a_network_is_held_against_the_truth() -> None:
+    (row,) = benchmark([load_remover("cnn", device="cpu")], ["wide, C-H, reference"], spectra=40)
+    assert 0 < row.figures["within_1sd"] <= row.figures["within_2sd"] <= 1
+
+
+def half(spectra: NDArray[Any], wavenumber: NDArray[Any], reference: NDArray[Any] | None) -> NDArray[Any]:
+    raman: NDArray[Any] = 0.5 * load_remover("cnn", device="cpu")(spectra, wavenumber, reference)
+    return raman
+
+
+def test_dilution_tells_a_remover_that_halves_all_peaks() -> None:
+    whole, halved = dilution(load_remover("cnn", device="cpu"), spectra=20), dilution(FunctionRemover(half), spectra=20)
+    assert halved["slope"] == pytest.approx(whole["slope"] / 2, rel=1e-3)
+    assert halved["linearity"] == pytest.approx(whole["linearity"], abs=1e-4)
+
+
+def test_invented_lines_in_the_silent_region_are_counted() -> None:
+    def three_lines(spectra: NDArray[Any], wavenumber: NDArray[Any], reference: NDArray[Any] | None) -> NDArray[Any]:
+        lines: NDArray[Any] = sum(
+            (10 * np.exp(-0.5 * ((wavenumber - at) / 8) ** 2) for at in (1900, 2200, 2500, 2900)), np.zeros(wavenumber.size)
+        )
+        return np.tile(lines, (len(spectra), 1))
+
+    assert silent_region(FunctionRemover(three_lines), spectra=10)["invented"] == 3
+    assert silent_region(FunctionRemover(lambda spectra, *_: 0 * spectra), spectra=10)["invented"] == 0
+
+
+def test_an_unknown_set_is_answered_with_those_there_are() -> None:
+    with pytest.raises(CrimsonError, match=r"no set is called tissue; there are crimson 2-5 lines"):
+        list(benchmark([load_remover("kk")], ["tissue"]))
+
+
+def test_the_command_prints_a_row_a_set_and_remover_and_writes_them(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    with pytest.raises(SystemExit) as end:
+        main(["benchmark", "--removers", "kk", "--sets", "vector 1a", "--spectra", "16", "--csv", str(tmp_path / "t.csv")])
+    assert not end.value.code
+    out = capsys.readouterr().out
+    assert "vector 1a             kk*" in out
+    assert (tmp_path / "t.csv").read_text().startswith("set,remover,scaled,mse_mean")
