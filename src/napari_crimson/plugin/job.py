@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.qt.threading import create_worker
-from napari.utils.notifications import notification_manager, show_error
 from numpy.typing import NDArray
 
-from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.background import BackgroundJob, tell
 from napari_crimson.plugin.live import LiveLayer, growing_data, sample_block
-from napari_crimson.plugin.report import Phase, Report
+from napari_crimson.plugin.report import Report
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,14 +20,13 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_crimson.remove import Removal
-    from napari_crimson.stream import Progress
 
 __all__ = ["RemovalJob", "tell"]
 
 _SHOW_EVERY_S = 0.1
 
 
-class RemovalJob:
+class RemovalJob(BackgroundJob):
     """Runs ``plan_removal`` and its loop in a thread.
 
     Parameters
@@ -45,6 +41,8 @@ class RemovalJob:
         Called with each `Report`; set it to None to be left alone.
     """
 
+    title = "remove_background"
+
     def __init__(
         self,
         viewer: ViewerModel,
@@ -54,50 +52,25 @@ class RemovalJob:
         *,
         listener: Callable[[Report], None] | None = None,
     ) -> None:
-        self.listener = listener
+        super().__init__(listener=listener)
         self.live: LiveLayer | None = None
-        self._viewer, self._source = viewer, source
-        self._stop = threading.Event()
-        self._progress: Progress | None = None
-        self._complete = False
-        self._error: Exception | None = None
-        self._steps = self._work(stack, dict(options))
-
-        def remove_background() -> Generator[Any, None, None]:  # its name is what napari asks about when a window closes
-            yield from self._steps
-
-        self._worker = create_worker(remove_background, _start_thread=False)
-        self._worker.yielded.connect(self._show)
-        self._worker.finished.connect(self._finish)
-
-    @property
-    def running(self) -> bool:
-        """Whether the job has not ended yet."""
-        return not self._stop.is_set() or self._worker.is_running
+        self._viewer, self._source, self._stack, self._options = viewer, source, stack, dict(options)
 
     def start(self) -> None:
         """Begin; returns at once."""
         self._viewer.layers.events.removed.connect(self._layer_removed)
-        self._report("starting")
-        self._worker.start()
+        super().start()
 
-    def cancel(self) -> None:
-        """Stop within a block; what is done stays, marked as a part."""
-        self._stop.set()
+    def _work(self) -> Generator[Any, None, None]:
+        """Plan and run."""
+        from napari_crimson.remove import plan_removal
 
-    def _work(self, stack: xr.Dataset, options: dict[str, Any]) -> Generator[Any, None, None]:
-        """Plan and run, in the thread; never raises, because the worker takes a RuntimeError for its own death."""
-        try:
-            from napari_crimson.remove import plan_removal
-
-            removal = plan_removal(stack, **options)
-            with closing(removal.sink):
-                if self._stop.is_set():
-                    return
-                yield removal
-                yield from self._blocks(removal)
-        except Exception as error:  # told to the user in `_finish`
-            self._error = error
+        removal = plan_removal(self._stack, **self._options)
+        with closing(removal.sink):
+            if self._stop.is_set():
+                return
+            yield removal
+            yield from self._blocks(removal)
 
     def _blocks(self, removal: Removal) -> Generator[Any, None, None]:
         """Run to the end or until told to stop, yielding at most ten times a second."""
@@ -113,38 +86,19 @@ class RemovalJob:
         self._complete = True
 
     def _show(self, news: Removal | NDArray[np.float32]) -> None:
-        """Take what the thread yields, on the main thread: first the plan, then samples of what is done."""
-        if self._stop.is_set():
-            return
+        """First the plan, then samples of what is done."""
         if not isinstance(news, np.ndarray):
             self.live = LiveLayer(self._viewer, self._source, news)
         elif self.live:
             self.live.show(news)
             self._report("running")
 
-    def _finish(self) -> None:
-        """End, however it came: tidy up, mark the layer, tell the user."""
-        self._steps.close()  # where napari itself stopped the worker, the loop is still waiting
+    def _end(self) -> None:
+        """Mark the layer."""
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
-        self._stop.set()
         if self.live:
             self.live.finish(complete=self._complete)
-        if self._error:
-            tell(self._error)
-        self._report("failed" if self._error else "complete" if self._complete else "cancelled")
 
     def _layer_removed(self, event: Any) -> None:
         if self.live and event.value == self.live.layer:
             self.cancel()
-
-    def _report(self, phase: Phase) -> None:
-        if self.listener:
-            self.listener(Report(phase=phase, progress=self._progress, error=self._error))
-
-
-def tell(error: Exception) -> None:
-    """Tell the user of an error: its message where it can be mended, with the traceback where it is our bug."""
-    if isinstance(error, CrimsonError):
-        show_error(str(error))
-    else:
-        notification_manager.receive_error(type(error), error, error.__traceback__)

@@ -11,7 +11,7 @@ from napari_crimson.plugin.job import RemovalJob, tell
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.looks import align_labels, fit_text
 from napari_crimson.plugin.removal_settings import RemovalSettings
-from napari_crimson.plugin.report import Report, status_text
+from napari_crimson.plugin.report import Report, part_done, status_text
 
 if TYPE_CHECKING:
     import napari
@@ -68,11 +68,11 @@ class RemoveWidget(RemovalSettings):
 
     def _report(self, report: Report) -> None:
         """Show how far the job is."""
-        running = report.phase in ("starting", "running")
+        running = report.phase in ("starting", "preparing", "running")
         self._run_button.enabled, self._cancel_button.enabled = not running, running
         for setting in self._settings:
             setting.enabled = not running
-        self._bar.value = 0 if report.progress is None else _STEPS * report.progress.pixels_done // report.progress.pixels
+        self._bar.value = int(_STEPS * part_done(report))
         self._status.value = status_text(report)
 
     def _stack_changed(self) -> None:
