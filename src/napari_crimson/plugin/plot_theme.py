@@ -1,0 +1,61 @@
+"""Colours of a plot: lines that the colour-blind tell apart, on the background of the viewer's theme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari.utils.theme import get_theme
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+__all__ = ["PAPER", "Colours", "follow_theme"]
+
+# after Okabe and Ito (2008), one shade for dark paper and one for light: as clear on either
+_ON_DARK = ("#56b4e9", "#e69f00", "#2bc99b", "#e08fc0", "#f0e442", "#ff7f50", "#b7a4ff")
+_ON_LIGHT = ("#0072b2", "#d55e00", "#00805f", "#b3478a", "#8f7a00", "#7a2f00", "#5b4bb5")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Colours:
+    """What a plot is drawn in, as ``#rrggbb``; `lines` are taken in turn."""
+
+    background: str
+    text: str
+    faint: str
+    lines: tuple[str, ...]
+
+
+PAPER = Colours(background="#ffffff", text="#000000", faint="#999999", lines=_ON_LIGHT)  # for pictures that are saved
+
+
+def colours_of_theme(name: str) -> Colours:
+    """Colours that fit a theme of napari."""
+    theme = get_theme(name)
+    return Colours(
+        background=_rrggbb(theme.background),
+        text=_rrggbb(theme.text),
+        faint=_rrggbb(theme.secondary),
+        lines=_ON_DARK if theme.type == "dark" else _ON_LIGHT,
+    )
+
+
+def follow_theme(viewer: ViewerModel | None, recolour: Callable[[Colours], None]) -> Callable[[], None]:
+    """Call `recolour` now and whenever the viewer's theme changes, until the function returned is called."""
+    if viewer is None:
+        recolour(colours_of_theme("dark"))
+        return lambda: None
+
+    def changed(_: object = None) -> None:
+        recolour(colours_of_theme(viewer.theme))
+
+    changed()
+    viewer.events.theme.connect(changed)
+    return lambda: viewer.events.theme.disconnect(changed)
+
+
+def _rrggbb(colour: object) -> str:
+    red, green, blue = colour.as_rgb_tuple(alpha=False)  # type: ignore[attr-defined]
+    return f"#{red:02x}{green:02x}{blue:02x}"
