@@ -1,7 +1,7 @@
 """Removers of the non-resonant background: their names, and how to get one.
 
-`base` holds the seam every remover keeps, `network` the trained CNN and RNN, `kramers_kronig` the
-classical answer.
+`base` holds the seam every remover keeps, `network` the trained CNN and RNN, `kramers_kronig` and
+`maximum_entropy` the classical answers, with `phase_retrieval` what these two share.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from napari_crimson.remover.base import FunctionRemover, Remover, sound_pixels
 
 __all__ = ["FunctionRemover", "Remover", "load_remover", "removers", "sound_pixels"]
 
+CLASSICAL = ("kk", "mem")
+
 
 def removers() -> list[str]:
-    """Names that `load_remover` knows: the shipped networks and ``kk``. Imports no torch."""
-    return [*weights.names(), "kk"]
+    """Names that `load_remover` knows: the shipped networks, ``kk`` and ``mem``. Imports no torch."""
+    return [*weights.names(), *CLASSICAL]
 
 
 def load_remover(remover: str | Path | Remover | Callable[..., Any] = "cnn", *, device: str = "auto", precision: str = "auto") -> Remover:
@@ -44,14 +46,15 @@ def load_remover(remover: str | Path | Remover | Callable[..., Any] = "cnn", *, 
         return remover
     if callable(remover):
         return FunctionRemover(remover)
-    if remover == "kk":
+    if remover in CLASSICAL:
         if device not in ("auto", "cpu"):  # of no use to it, but what is asked for must be there
             from napari_crimson.device import resolve_device
 
             resolve_device(device)
         from napari_crimson.remover.kramers_kronig import KramersKronig
+        from napari_crimson.remover.maximum_entropy import MaximumEntropy
 
-        return KramersKronig()
+        return KramersKronig() if remover == "kk" else MaximumEntropy()
     if str(remover) in weights.names() or Path(remover).suffix == ".safetensors":
         from napari_crimson.remover.network import NetworkRemover
 

@@ -43,6 +43,11 @@ class Remover(ABC):
     def correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, Spectra | None]:
         """Correct sound spectra (N, W), N ≥ 1, on an ascending axis; return them and their sd, or None."""
 
+    def check(self, wavenumber: NDArray[np.float64], reference: Spectra | None) -> None:
+        """Raise `CrimsonError` if the reference will not do; called ahead of any work. A remover may ask for more than this."""
+        if reference is not None:
+            _check_reference(reference, wavenumber.size)
+
     @property
     def provenance(self) -> dict[str, Any]:
         """What an output's record says of this remover: plain values that fit in JSON."""
@@ -80,7 +85,8 @@ class Remover(ABC):
         Raises
         ------
         CrimsonError
-            If shapes do not fit, the axis falls or is too short, or uncertainty is asked of a remover without.
+            If shapes do not fit, the axis falls or is too short, the reference has too little light, or uncertainty is asked
+            of a remover without.
         """
         x = np.asarray(spectra, dtype=np.float32)
         axis = np.asarray(wavenumber, dtype=np.float64)
@@ -93,7 +99,8 @@ class Remover(ABC):
             raise CrimsonError(f"the axis falls from {axis[0]:g} to {axis[-1]:g}; turn it and the spectra (open_stack does)")
         if uncertainty and not self.gives_uncertainty:
             raise CrimsonError(f"remover '{self.name}' gives no uncertainty; leave uncertainty out or choose a network")
-        ref = None if reference is None else _check_reference(np.asarray(reference, dtype=np.float32), axis.size)
+        ref = None if reference is None else np.asarray(reference, dtype=np.float32)
+        self.check(axis, ref)
 
         sound = sound_pixels(x)
         raman = np.full(x.shape, np.nan, dtype=np.float32)
@@ -129,9 +136,8 @@ def sound_pixels(spectra: Spectra) -> NDArray[np.bool_]:
     return sound
 
 
-def _check_reference(reference: Spectra, points: int) -> Spectra:
+def _check_reference(reference: Spectra, points: int) -> None:
     if reference.shape != (points,):
         raise CrimsonError(f"a reference of shape {reference.shape} for spectra of {points} points; give ({points},)")
     if not np.isfinite(reference).all() or not (reference > 0).any():
         raise CrimsonError("the reference is nowhere positive or not finite after dark subtraction; measure it again or leave it out")
-    return reference
