@@ -1,5 +1,5 @@
 # ruff: noqa: T201, S603 - a script that prints its table and runs the interpreter it is given
-"""Time Kramers–Kronig, and CRIkit2 beside it where there is an environment that has it.
+"""Time Kramers–Kronig and maximum entropy, and CRIkit2 beside them where there is an environment that has it.
 
     python benchmarks/kk.py [--crikit crikit/bin/python] [--points 1000] [--spectra 8192]
 
@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-JOBS = ("kk", "kk, phase and scale corrected", "kk, corrected, no reference")
+JOBS = ("kk", "kk, phase and scale corrected", "kk, corrected, no reference", "mem, phase and scale corrected")
 CRIKIT_SPECTRA = 256  # enough for a steady rate: its corrections go spectrum by spectrum
 
 
@@ -45,8 +45,9 @@ def measure(job: Callable[[], object], spectra: int) -> tuple[float, float]:
 
 
 def time_ours(spectra: int, points: int) -> list[tuple[float, float]]:
-    """Measures of the three jobs."""
+    """Measures of the four jobs."""
     from napari_crimson.remover.kramers_kronig import KKSettings, KramersKronig
+    from napari_crimson.remover.maximum_entropy import MaximumEntropy
 
     cars, wavenumber, reference = simulate(spectra, points)
     plain, corrected = KramersKronig(KKSettings(phase_correction=False, scale_correction=False)), KramersKronig()
@@ -54,6 +55,7 @@ def time_ours(spectra: int, points: int) -> list[tuple[float, float]]:
         measure(lambda: plain(cars, wavenumber, reference), spectra),
         measure(lambda: corrected(cars, wavenumber, reference), spectra),
         measure(lambda: corrected(cars, wavenumber), spectra),
+        measure(lambda: MaximumEntropy()(cars, wavenumber, reference), spectra),
     ]
 
 
