@@ -21,6 +21,7 @@ def _is_pair(value: Any) -> bool:
 _PAIR = (_is_pair, "two numbers above 0, the lower first")
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {  # by annotation: what fits, and how to say it
     "str": (lambda value: isinstance(value, str) and value != "", "a text"),
+    "str | None": (lambda value: value is None or (isinstance(value, str) and value != ""), "a text"),
     "int": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
     "float": (lambda value: type(value) in (int, float) and 0 <= value < math.inf, "a number not below 0"),
     "dict[str, Any]": (lambda value: isinstance(value, dict), "a table"),
@@ -44,6 +45,7 @@ class Recipe:
     prior: str = "wide"
     arguments: dict[str, Any] = field(default_factory=dict)  # of the network
     bounds: dict[str, Any] = field(default_factory=dict)  # of the prior
+    start: str | None = None  # weights to begin from, by name or path; else a fresh network
     seed: int = 1
     steps: int = 24_000
     batch_points: int = 64_000  # spectra times wavenumbers of one step

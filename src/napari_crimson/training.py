@@ -30,7 +30,7 @@ from napari_crimson.networks import build
 from napari_crimson.networks.grid import STEP_CM1
 from napari_crimson.objective import draw_on_grid, judge, loss
 from napari_crimson.recipe import Recipe, read_recipe
-from napari_crimson.synthesis import Batch, make_prior
+from napari_crimson.synthesis import PRIORS, Batch, make_prior
 
 __all__ = ["Recipe", "Validation", "train"]
 
@@ -105,6 +105,16 @@ def _check_folder(folder: Path) -> None:
         raise CrimsonError(f"cannot write into {folder}: {error.strerror or error}; choose another folder, or make room") from error
 
 
+def _starting_weights(recipe: Recipe) -> dict[str, Tensor]:
+    """Tensors of the weights to begin from, which must be of the same network and for the same kind of answer."""
+    tensors, card = weights.load(str(recipe.start))
+    if card["network"] != recipe.network or card.get("arguments", {}) != json.loads(json.dumps(recipe.arguments)):
+        raise CrimsonError(f"start = '{recipe.start}' is a {card['network']} with {card.get('arguments')}; the recipe must say the same")
+    if card["convention"] != PRIORS[recipe.prior].convention:
+        raise CrimsonError(f"start = '{recipe.start}' answers in the {card['convention']} convention, prior '{recipe.prior}' does not")
+    return tensors
+
+
 class _Run:
     """The state of one training run."""
 
@@ -114,6 +124,8 @@ class _Run:
         torch.manual_seed(recipe.seed)
         # float32 weights learn; a copy in the working precision runs the layers
         self.master = build(recipe.network, recipe.arguments).to(device)
+        if recipe.start:
+            self.master.load_state_dict(_starting_weights(recipe))
         self.average = build(recipe.network, recipe.arguments).to(device)
         self.average.load_state_dict(self.master.state_dict())
         self.working = build(recipe.network, recipe.arguments).to(device, dtype)
@@ -130,6 +142,8 @@ class _Run:
     def steps(self) -> Iterator[Validation]:
         """Train to the end, yielding at each validation."""
         started, losses = time.monotonic(), []
+        if self.recipe.start and not self.curve:  # what has to be beaten
+            yield self._validate(float("nan"))
         while self.done < self.recipe.steps:
             losses.append(self._step(draw_on_grid(self.recipe, self.prior, self.generator)))
             self.done += 1
@@ -139,17 +153,27 @@ class _Run:
                 mean, losses = float(torch.stack(losses).nanmean()), []
                 if not math.isfinite(mean):
                     raise CrimsonError(f"the loss of '{self.recipe.name}' is {mean} at step {self.done}; lower its learning_rate")
-                figures = judge(self.average, self.held_out, self.prior)
-                validation = Validation(step=self.done, seconds=round(self.seconds, 1), loss=mean, **figures)
-                if not self.curve or validation.error < min(row["error"] for row in self.curve):
-                    self.best = {k: v.detach().clone() for k, v in self.average.state_dict().items()}
-                self.curve.append(asdict(validation))
-                self._checkpoint()
-                yield validation
+                yield self._validate(mean)
+
+    def _validate(self, loss: float) -> Validation:
+        """Judge the averaged weights, keep them if they are the best yet, and write a checkpoint."""
+        figures = judge(self.average, self.held_out, self.prior)
+        validation = Validation(step=self.done, seconds=round(self.seconds, 1), loss=loss, **figures)
+        if not self.curve or validation.error < min(row["error"] for row in self.curve):
+            self.best = {k: v.detach().clone() for k, v in self.average.state_dict().items()}
+        self.curve.append(asdict(validation))
+        self._checkpoint()
+        return validation
 
     def finish(self) -> Path:
         """Write the best weights, card and curve; the checkpoint is then done with."""
         recipe, best = self.recipe, min(self.curve, key=lambda row: row["error"])
+        if best["step"] == 0:
+            self._checkpoint_path().unlink(missing_ok=True)
+            raise CrimsonError(
+                f"training made '{recipe.start}' no better: error {best['error']:.4g} at the start, "
+                f"{min(row['error'] for row in self.curve[1:]):.4g} at best after it; nothing was saved, '{recipe.start}' serves as it is"
+            )
         card = {
             "name": recipe.name,
             "network": recipe.network,

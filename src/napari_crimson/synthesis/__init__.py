@@ -58,5 +58,9 @@ def make_prior(name: str, bounds: dict[str, Any]) -> Wide | Crimson | Specnet:
     known = [f.name for f in fields(PRIORS[name])]
     if unknown := bounds.keys() - set(known):
         raise CrimsonError(f"prior '{name}' has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in bounds.items()}
-    return PRIORS[name](**values)
+    return PRIORS[name](**{key: _tuples(value) for key, value in bounds.items()})
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, as TOML gives them, as tuples, within one another too."""
+    return tuple(_tuples(one) for one in value) if isinstance(value, list | tuple) else value

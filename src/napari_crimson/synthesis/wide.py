@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -29,8 +30,8 @@ class Wide:
 
     Lines crowd in the fingerprint and C–H regions of `organic_share` of the spectra, `water_share` of them under the
     broad O–H band of water, and lie anywhere in the others, also beyond both edges. The background is a product of
-    broad colours, roll-off and ripple. A share `with_reference_share` comes beside a noise-free reference whose χ_NR
-    differs smoothly.
+    broad colours, roll-off and ripple, or the measured `excitation` with a little drift. A share `with_reference_share`
+    comes beside a noise-free reference whose χ_NR differs smoothly.
     """
 
     convention: ClassVar[str] = "relative"
@@ -47,6 +48,7 @@ class Wide:
     offset_share: float = 0.3
     offset: tuple[float, float] = (1e-4, 2e-2)  # dark left over, of either sign, relative to the maximum
     with_reference_share: float = 0.5
+    excitation: tuple[tuple[float, float], ...] = ()  # measured, (cm⁻¹, counts) ascending, in place of drawn ones
 
     def draw(self, n: int, wavenumber: Tensor, generator: Generator) -> Batch:
         """Draw `n` spectra."""
@@ -125,6 +127,9 @@ class Wide:
 
     def _excitation(self, n: int, wavenumber: Tensor, generator: Generator) -> Tensor:
         """I_S·χ_NR² (N, W), positive: one or two colours, roll-off at the edges, slow undulation and ripple."""
+        if self.excitation:
+            drift = _smooth_log_curve(n, wavenumber, generator, strength=(2e-3, 0.1), period_cm1=(700.0, 5000.0), terms=3)
+            return self._measured(wavenumber) * drift.exp()
         low, high = float(wavenumber[0]), float(wavenumber[-1])
         span = high - low
 
@@ -145,6 +150,12 @@ class Wide:
         log_i += _smooth_log_curve(n, wavenumber, generator, strength=(3e-3, 0.5), period_cm1=(700.0, 5000.0), terms=4)
         log_i += _smooth_log_curve(n, wavenumber, generator, strength=(2e-4, 0.04), period_cm1=(150.0, 700.0), terms=2)
         return (log_i - log_i.amax(1, keepdim=True)).clamp(min=-7).exp()
+
+    def _measured(self, wavenumber: Tensor) -> Tensor:
+        """The measured excitation (W,) on the axis, positive, maximum 1."""
+        at, counts = np.array(self.excitation).T
+        curve = torch.from_numpy(np.interp(wavenumber.cpu().double().numpy(), at, counts)).to(wavenumber)
+        return (curve / curve.amax()).clamp(min=1e-3)
 
 
 def _smooth_log_curve(

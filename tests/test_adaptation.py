@@ -1,0 +1,114 @@
+"""Adapting weights to one microscope: its axis, its excitation, its noise; never for the worse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from napari_crimson import load_remover, train, weights
+from napari_crimson.__main__ import main
+from napari_crimson.adaptation import adaptation_recipe
+from napari_crimson.errors import CrimsonError
+from napari_crimson.recipe import Recipe
+from napari_crimson.synthesis import draw, make_prior
+from napari_crimson.training import Validation
+
+AXIS = np.linspace(500.0, 1100.0, 301)
+GLASS = xr.DataArray(900 * np.exp(-(((AXIS - 800) / 300) ** 2)) + 100, {"wavenumber": AXIS}, "wavenumber")
+TINY = Recipe(
+    name="tiny",
+    network="cnn",
+    arguments={"widths": [8, 8], "kernel": 3, "dilations": [1]},
+    steps=4,
+    validate_every=4,
+    batch_points=4_000,
+    points=(128, 192),
+    validation_spectra=16,
+)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> str:
+    return str(train(TINY, tmp_path / "start", device="cpu"))
+
+
+def test_the_recipe_says_what_is_the_microscopes_own(start: str) -> None:
+    recipe = adaptation_recipe(start, GLASS, axis=(520, 1080, 2), photons=(1e3, 1e4))
+    assert recipe.start == start
+    assert recipe.points == (281, 281)
+    assert recipe.step_cm1 == (2, 2)
+    assert recipe.range_cm1 == (520, 1080)
+    assert recipe.bounds["photons"] == [1e3, 1e4]
+    assert recipe.arguments == TINY.arguments
+
+
+def test_spectra_are_drawn_under_the_measured_excitation(start: str) -> None:
+    recipe = adaptation_recipe(start, GLASS)
+    prior = make_prior(recipe.prior, {**recipe.bounds, "empty_share": 1.0, "photons": [1e9, 1e9], "offset_share": 0.0})
+    batch = draw(prior, 64, torch.from_numpy(AXIS), generator=torch.Generator().manual_seed(0))
+    median = (batch.cars / batch.cars.amax(1, keepdim=True)).median(0).values.numpy()
+    np.testing.assert_allclose(median, GLASS / GLASS.max(), rtol=0.05)
+
+
+def test_adapted_weights_are_better_than_before_and_a_remover(start: str, tmp_path: Path) -> None:
+    seen: list[Validation] = []
+    recipe = replace(adaptation_recipe(start, GLASS, steps=60, name="mine"), batch_points=16_000, validation_spectra=64, learning_rate=2e-3)
+    path = train(recipe, tmp_path, device="cpu", progress=seen.append)
+    assert seen[0].step == 0
+    card = weights.read_card(path)
+    assert card["validation"]["error"] < seen[0].error
+    assert card["recipe"]["start"] == start
+    assert load_remover(path, device="cpu")(np.ones((2, 301)), AXIS).shape == (2, 301)
+
+
+def test_what_is_no_better_is_not_saved(start: str, tmp_path: Path) -> None:
+    recipe = replace(adaptation_recipe(start, GLASS, steps=3, name="worse"), learning_rate=0.0, weight_decay=0.0, validation_spectra=16)
+    with pytest.raises(CrimsonError, match=r"no better: error .* at the start.*nothing was saved"):
+        train(recipe, tmp_path / "out", device="cpu")
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("axis", "reference", "told"),
+    [
+        ((500, 2000, 2), GLASS, r"covers 500 to 1100 cm⁻¹, the axis 500 to 2000"),
+        ((500, 600, 2), GLASS, "an axis of 51 points: networks need 128"),
+        ((900, 600, 2), GLASS, "START below STOP"),
+        (None, GLASS - 800, "not positive on this axis; subtract its dark"),
+    ],
+)
+def test_a_microscope_that_cannot_be_adapted_to_is_told_why(
+    start: str, axis: tuple[float, float, float], reference: xr.DataArray, told: str
+) -> None:
+    with pytest.raises(CrimsonError, match=told):
+        adaptation_recipe(start, reference, axis=axis)
+
+
+def test_weights_of_another_network_are_no_start(start: str) -> None:
+    with pytest.raises(CrimsonError, match=r"is a cnn with .*the recipe must say the same"):
+        train(replace(TINY, start=start, arguments={"widths": [8, 16]}), "unused", device="cpu")
+
+
+def test_from_the_command_line(start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    glass = tmp_path / "glass.csv"
+    np.savetxt(glass, np.c_[AXIS, GLASS + 50], delimiter=",")
+    dark = tmp_path / "dark.csv"
+    np.savetxt(dark, np.c_[AXIS, np.full(301, 50.0)], delimiter=",")
+    call = ["train", "--from", start, "--reference", str(glass), "--dark", str(dark), "--out", str(tmp_path / "out"), "--steps", "12"]
+    with pytest.raises(SystemExit) as end:
+        main([*call, "--axis", "520:1080"])
+    assert end.value.code == 1
+    assert "--axis 520:1080: give 3 numbers with ':' between" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        main(["train", "--from", start])
+    assert end.value.code == 1
+    assert "--from needs --reference FILE" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        main([*call, "--axis", "520:1080:2", "--name", "mine", "--device", "cpu"])
+    assert not end.value.code
+    assert weights.read_card(tmp_path / "out" / "mine.safetensors")["recipe"]["range_cm1"] == [520, 1080]
