@@ -7,16 +7,17 @@ that can be dragged, the viewer's colours, and a menu (also behind the right but
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QGraphicsPathItem, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 import pyqtgraph as pg  # isort: skip  (takes the Qt binding that is there already)
 
+from napari_crimson.plugin.plot_handles import Handles
+from napari_crimson.plugin.plot_line import DrawnLine, Line
 from napari_crimson.plugin.plot_menu import PlotMenu
 from napari_crimson.plugin.plot_theme import Colours, follow_theme
 
@@ -24,21 +25,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 __all__ = ["Line", "SpectrumPlot"]
-
-_WIDTH_PX = 1.5
-_SHADE = 60  # opacity of a band, of 255
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Line:
-    """What `SpectrumPlot.set_line` was given: `x`, `y` and `sd`, float64 of shape (W,)."""
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    sd: NDArray[np.float64] | None
-    colour: int | str
-    dashed: bool
-    symbols: bool
 
 
 class SpectrumPlot(QWidget):
@@ -77,8 +63,8 @@ class SpectrumPlot(QWidget):
         self.name = name
         self.x_label = x_label
         self.lines: dict[str, Line] = {}
-        self._items: dict[str, _Drawn] = {}
-        self._log_y = self._quiet = False
+        self._items: dict[str, DrawnLine] = {}
+        self._log_y = False
         self.view = pg.PlotWidget(enableMenu=False)
         self.view.setAccessibleName(name)
         self.view.setToolTip("Wheel to zoom, drag to move, double-click for all of it; a click on the legend hides a line.")
@@ -91,7 +77,10 @@ class SpectrumPlot(QWidget):
         for side in ("bottom", "left"):
             self._plot.getAxis(side).enableAutoSIPrefix(False)
         self._legend = self._plot.addLegend(offset=(-5, 5))
-        self._marker, self._band, self._notes = self._make_marker(), self._make_band(), list[Any]()
+        self._handles = Handles(self._plot)
+        self._handles.marker.sigDragged.connect(self._marker_moved)
+        self._handles.band.sigRegionChanged.connect(self._band_moved)
+        self._notes: list[Any] = []
         self.readout = QLabel()
         self.readout.setAccessibleName(f"{name}: values under the cursor")
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -100,8 +89,6 @@ class SpectrumPlot(QWidget):
         self.view.scene().sigMouseMoved.connect(self._hover)
         self.view.scene().sigMouseClicked.connect(self._clicked)
         self.destroyed.connect(follow_theme(viewer, self.recolour))
-
-    # --- lines ---------------------------------------------------------------------------------------
 
     def set_line(
         self,
@@ -139,7 +126,7 @@ class SpectrumPlot(QWidget):
         spread = None if sd is None else np.asarray(sd, dtype=np.float64)
         self.lines[name] = Line(x=x, y=y, sd=spread, colour=colour, dashed=dashed, symbols=symbols)
         if name not in self._items:
-            self._items[name] = _Drawn(self._plot, name)
+            self._items[name] = DrawnLine(self._plot, name)
         self._paint(name)
 
     def remove_line(self, name: str) -> None:
@@ -156,21 +143,13 @@ class SpectrumPlot(QWidget):
         """Colour of a line as it is drawn now."""
         return self._rrggbb(self.lines[name].colour)
 
-    # --- marker, band, notes, axes -------------------------------------------------------------------
-
     def set_marker(self, x: float | None) -> None:
         """Show the vertical line at `x`, or hide it."""
-        self._marker.setVisible(x is not None)
-        if x is not None:
-            self._marker.setValue(x)
+        self._handles.set_marker(x)
 
     def set_band(self, edges: tuple[float, float] | None) -> None:
         """Show the band between two positions, or hide it."""
-        self._band.setVisible(edges is not None)
-        if edges is not None:
-            self._quiet = True
-            self._band.setRegion(edges)
-            self._quiet = False
+        self._handles.set_band(edges)
 
     def set_notes(self, notes: Iterable[tuple[float, float, str]]) -> None:
         """Write short texts above points (x, y), such as the positions of peaks, in place of earlier ones."""
@@ -218,14 +197,7 @@ class SpectrumPlot(QWidget):
         for side in ("bottom", "left"):
             self._plot.getAxis(side).setPen(colours.faint)
             self._plot.getAxis(side).setTextPen(colours.text)
-        self._marker.setPen(pg.mkPen(colours.text, width=1, style=Qt.PenStyle.DashLine))
-        self._marker.setHoverPen(pg.mkPen(colours.text, width=3))
-        shade = pg.mkColor(colours.text)
-        shade.setAlpha(30)
-        self._band.setBrush(shade)
-        for edge in self._band.lines:
-            edge.setPen(pg.mkPen(colours.text, width=1))
-            edge.setHoverPen(pg.mkPen(colours.text, width=3))
+        self._handles.recolour(colours)
         self._legend.setLabelTextColor(colours.text)
         paper = pg.mkColor(colours.background)
         paper.setAlpha(180)
@@ -236,8 +208,6 @@ class SpectrumPlot(QWidget):
             note.setColor(colours.text)
         for name in self.lines:
             self._paint(name)
-
-    # --- inside --------------------------------------------------------------------------------------
 
     def _lay_out(self, menu: PlotMenu) -> None:
         self._menu = menu
@@ -256,20 +226,12 @@ class SpectrumPlot(QWidget):
         rows.addWidget(self.view, 1)
         rows.addLayout(below)
 
-    def _make_marker(self) -> Any:
-        marker = pg.InfiniteLine(movable=True)
-        marker.setVisible(False)
-        marker.setZValue(20)
-        marker.sigDragged.connect(lambda line: self.marker_dragged.emit(float(line.value())))
-        self._plot.addItem(marker, ignoreBounds=True)
-        return marker
+    def _marker_moved(self, marker: Any) -> None:
+        self.marker_dragged.emit(float(marker.value()))
 
-    def _make_band(self) -> Any:
-        band = pg.LinearRegionItem()
-        band.setVisible(False)
-        band.sigRegionChanged.connect(lambda region: self._quiet or self.band_dragged.emit(*map(float, sorted(region.getRegion()))))
-        self._plot.addItem(band, ignoreBounds=True)
-        return band
+    def _band_moved(self, band: Any) -> None:
+        if not self._handles.quiet:
+            self.band_dragged.emit(*map(float, band.getRegion()))
 
     def _rrggbb(self, colour: int | str) -> str:
         if isinstance(colour, int):
@@ -277,7 +239,7 @@ class SpectrumPlot(QWidget):
         return self.colours.text if colour == "text" else str(colour)
 
     def _paint(self, name: str) -> None:
-        self._items[name].set(self.lines[name], self._rrggbb(self.lines[name].colour), log=self._log_y)
+        self._items[name].set(self.lines[name], self.colour_of(name), self.colours.width_px, log=self._log_y)
 
     def _hover(self, at: Any) -> None:
         """Say the position under the cursor, and the value of each line there."""
@@ -296,43 +258,3 @@ class SpectrumPlot(QWidget):
             self._menu.popup(event.screenPos().toPoint())
         elif event.double():
             self.show_all()
-
-
-class _Drawn:
-    """The items of one line: the line itself and, behind it, its band."""
-
-    def __init__(self, plot: Any, name: str) -> None:
-        self.line = plot.plot([], [], name=name, connect="finite", antialias=True)
-        self.band = QGraphicsPathItem()
-        self.band.setPen(pg.mkPen(None))
-        self.band.setZValue(-10)
-        plot.addItem(self.band)
-
-    def set(self, line: Line, colour: str, *, log: bool) -> None:
-        self.line.setPen(pg.mkPen(colour, width=_WIDTH_PX, style=Qt.PenStyle.DashLine if line.dashed else Qt.PenStyle.SolidLine))
-        self.line.setSymbol("o" if line.symbols else None)
-        self.line.setSymbolSize(5)
-        self.line.setSymbolBrush(colour)
-        self.line.setSymbolPen(None)
-        drawn = np.isfinite(line.y) & (line.y > 0) if log else np.isfinite(line.y)
-        first, last = (drawn.argmax(), drawn.size - drawn[::-1].argmax()) if drawn.any() else (0, 0)
-        inner = slice(first, last)  # a path must not begin with a gap
-        self.line.setData(line.x[inner], np.where(drawn, line.y, np.nan)[inner])
-        shade = pg.mkColor(colour)
-        shade.setAlpha(_SHADE)
-        self.band.setBrush(shade)
-        self.band.setVisible(line.sd is not None and bool(drawn.any()))
-        if line.sd is not None:
-            self.band.setPath(_band_path(line.x[drawn], line.y[drawn], np.nan_to_num(line.sd[drawn]), log=log))
-
-    def remove(self, plot: Any) -> None:
-        plot.removeItem(self.band)
-        plot.removeItem(self.line)
-
-
-def _band_path(x: NDArray[np.float64], y: NDArray[np.float64], sd: NDArray[np.float64], *, log: bool) -> Any:
-    """Outline of y ± sd, in the coordinates of the plot."""
-    lower, upper = y - sd, y + sd
-    if log:
-        lower, upper = np.log10(np.maximum(lower, y.min(initial=np.inf))), np.log10(upper)
-    return pg.arrayToQPath(np.concatenate([x, x[::-1]]), np.concatenate([lower, upper[::-1]]))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlotMenu", "save_picture", "save_table", "table_text"]
 
-_SHARPER = 3  # pixels of a picture for each on the screen
+_SHARPER = 2  # pixels of a picture for each on the screen
 
 
 class PlotMenu(QMenu):
@@ -38,8 +38,8 @@ class PlotMenu(QMenu):
         self.addSeparator()
         self._add("Save numbers …", "As CSV: one column for each line.", self.ask_and_save_table)
         self._add("Save picture …", "As SVG or PNG, on white.", self.ask_and_save_picture)
-        self._add("Copy numbers", "For a spreadsheet.", lambda: QApplication.clipboard().setText(table_text(plot, separator="\t")))
-        self._add("Copy picture", "For a document, on white.", lambda: QApplication.clipboard().setImage(picture(plot)))
+        self._add("Copy numbers", "For a spreadsheet.", self.copy_table)
+        self._add("Copy picture", "For a document, on white.", self.copy_picture)
 
     def ask_and_save_table(self) -> None:
         """Ask where to, and save the numbers."""
@@ -48,6 +48,14 @@ class PlotMenu(QMenu):
     def ask_and_save_picture(self) -> None:
         """Ask where to, and save the picture."""
         self._ask_and_save("Save picture", ".svg", "SVG (*.svg);;PNG (*.png)")
+
+    def copy_table(self) -> None:
+        """Copy the numbers."""
+        QApplication.clipboard().setText(table_text(self._plot, separator="\t"))
+
+    def copy_picture(self) -> None:
+        """Copy the picture."""
+        QApplication.clipboard().setImage(picture(self._plot))
 
     def _ask_and_save(self, title: str, suffix: str, kinds: str) -> None:
         from napari_crimson.plugin.job import tell

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakMethod
 
 from napari.utils.theme import get_theme
 
@@ -26,9 +27,10 @@ class Colours:
     text: str
     faint: str
     lines: tuple[str, ...]
+    width_px: float = 1.0  # Qt draws wider lines several times slower: too slow for one that follows the cursor
 
 
-PAPER = Colours(background="#ffffff", text="#000000", faint="#999999", lines=_ON_LIGHT)  # for pictures that are saved
+PAPER = Colours(background="#ffffff", text="#000000", faint="#999999", lines=_ON_LIGHT, width_px=2.0)  # for pictures that are saved
 
 
 def colours_of_theme(name: str) -> Colours:
@@ -43,15 +45,20 @@ def colours_of_theme(name: str) -> Colours:
 
 
 def follow_theme(viewer: ViewerModel | None, recolour: Callable[[Colours], None]) -> Callable[[], None]:
-    """Call `recolour` now and whenever the viewer's theme changes, until the function returned is called."""
-    if viewer is None:
-        recolour(colours_of_theme("dark"))
-        return lambda: None
+    """Call the method `recolour` now and whenever the viewer's theme changes, until the function returned is called.
+
+    The viewer does not keep the owner of the method alive.
+    """
+    method = WeakMethod(recolour)
 
     def changed(_: object = None) -> None:
-        recolour(colours_of_theme(viewer.theme))
+        alive = method()
+        if alive:
+            alive(colours_of_theme(viewer.theme if viewer else "dark"))
 
     changed()
+    if viewer is None:
+        return lambda: None
     viewer.events.theme.connect(changed)
     return lambda: viewer.events.theme.disconnect(changed)
 
