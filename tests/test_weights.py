@@ -10,6 +10,7 @@ import torch
 
 from napari_crimson import weights
 from napari_crimson.errors import CrimsonError
+from napari_crimson.toml import toml_from_dict
 
 CARD = {"name": "mine", "network": "cnn", "convention": "relative", "arguments": {"kernel": 3}, "notes": 'a "quoted" µ'}
 
@@ -56,7 +57,7 @@ def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
 
     path.write_bytes(data)
     card = path.with_suffix(".toml")
-    card.write_text(weights.toml_from_dict({**CARD, "sha256": hashlib.sha256(data).hexdigest()}))
+    card.write_text(toml_from_dict({**CARD, "sha256": hashlib.sha256(data).hexdigest()}))
     with pytest.raises(CrimsonError, match="not a safetensors file"):
         weights.load(path)
     assert not (tmp_path / "exploded").exists()

@@ -6,7 +6,7 @@ runs in other processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.remover import Remover, load_remover
 from napari_crimson.stack import as_stack, check_axis
 
-__all__ = ["Correction", "Data", "RemoverLike", "Settings", "SpectrumLike", "load_once", "plan_correction"]
+__all__ = ["Correction", "Data", "RemoverLike", "Settings", "SpectrumLike", "load_once", "plan_correction", "spectrum_on_axis"]
 
 RemoverLike = str | Path | Remover | Callable[..., Any]
 Data = xr.Dataset | xr.DataArray | NDArray[Any]
@@ -39,6 +39,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     uncertainty: bool = False
+    recipe: Mapping[str, Any] | None = None  # the removal as a pipeline asked for it, where one did
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -108,6 +109,8 @@ def plan_correction(
     if wavenumber is not None and isinstance(data, xr.Dataset | xr.DataArray):
         raise CrimsonError("wavenumber= is the axis of a plain array; this stack has its own, ds['wavenumber']")
     stack = as_stack(data, wavenumber=wavenumber)
+    if "noise_model" in stack["cars"].attrs:
+        raise CrimsonError("the intensities are variance-stabilised values, no counts: restore_counts(ds) first, after a denoiser")
     given = np.asarray(data["wavenumber"] if isinstance(data, xr.Dataset | xr.DataArray) else wavenumber)
     descending = bool(given[0] > given[-1])
     axis = stack["wavenumber"].values
@@ -156,7 +159,7 @@ def _spectrum(name: str, value: SpectrumLike, stack: xr.Dataset, descending: boo
     elif value is None:
         values = None
     elif isinstance(value, xr.DataArray) and "wavenumber" in value.coords:
-        values = _interpolate(name, value, axis)
+        values = spectrum_on_axis(name, value, axis)
     else:
         values = np.asarray(value, dtype=np.float64)
         if values.shape != axis.shape:
@@ -170,8 +173,14 @@ def _spectrum(name: str, value: SpectrumLike, stack: xr.Dataset, descending: boo
     return values
 
 
-def _interpolate(name: str, spectrum: xr.DataArray, axis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bring a spectrum to `axis`, which it must cover: nothing is invented at the ends."""
+def spectrum_on_axis(name: str, spectrum: xr.DataArray, axis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bring a spectrum with its own axis to `axis` (W,), which it must cover: nothing is invented at the ends.
+
+    Raises
+    ------
+    CrimsonError
+        If it does not cover the axis, or is more than one spectrum.
+    """
     if spectrum.dims != ("wavenumber",):
         raise CrimsonError(f"a {name} with dims {spectrum.dims}; average it to one spectrum along 'wavenumber'")
     ordered = spectrum.sortby("wavenumber")

@@ -42,9 +42,10 @@ def correct_lazily(data: Data, remover: RemoverLike, settings: Settings, *, wave
         chunks=((len(correction.names),), *cars.data.chunks),
         meta=np.empty((0,) * (cars.ndim + 1), dtype=np.float32),
     )
-    note = record(stack, correction, loaded, settings)
+    note = record(stack, correction, loaded, settings, asked=remover)
+    recipe = note.pop("recipe")
     results = {name: (cars.dims, both[index], note) for index, name in enumerate(correction.names)}
-    return stack.assign(results).assign_attrs(history=[*stack.attrs["history"], history_line(note)])
+    return stack.assign(results).assign_attrs(history=[*stack.attrs["history"], history_line(note)], recipe=recipe)
 
 
 def _correct_chunk(chunk: NDArray[Any], correction: Correction) -> NDArray[np.float32]:

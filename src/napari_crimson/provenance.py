@@ -1,33 +1,96 @@
-"""Where a result comes from: the record and the line of history it carries, and the job's fingerprint."""
+"""Where a result comes from: the record, the recipe and the line of history it carries, and the job's fingerprint.
+
+The recipe is a text, TOML: the steps that led to the intensities, told by the stack itself, and the removal.
+`pipeline` reads and runs it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
+from dataclasses import fields, is_dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
 
+from napari_crimson import weights
 from napari_crimson._version import __version__
-from napari_crimson.correction import Correction, Settings
-from napari_crimson.remover import Remover
+from napari_crimson.correction import Correction, RemoverLike, Settings
+from napari_crimson.remover import Remover, removers
+from napari_crimson.stack import MARKS
+from napari_crimson.toml import toml_from_dict
 
-__all__ = ["fingerprint", "history_line", "record"]
+__all__ = ["GIVEN", "fingerprint", "history_line", "record", "steps_of"]
+
+GIVEN = "given"  # in a recipe: a function or an array that a script gave, which no file can repeat
 
 
-def record(stack: xr.Dataset, correction: Correction, remover: Remover, settings: Settings) -> dict[str, Any]:
-    """Tell what made a result: plain values that fit in JSON."""
+def record(stack: xr.Dataset, correction: Correction, remover: Remover, settings: Settings, *, asked: RemoverLike) -> dict[str, Any]:
+    """Tell what made a result: plain values that fit in JSON; `asked` is the remover as it was asked for."""
     used: dict[str, str] = {}
     for name, value in (("dark", settings.dark), ("reference", settings.reference)):
         own = "stack" if name in stack else "none"
         used[name] = "none" if value is None else own if isinstance(value, str) else "given"
     lit = correction.wavenumber[correction.lit]
+    unlit = 0 if correction.reference is None else int((correction.reference[correction.lit] <= 0).sum())
+    holes = {"reference_dark_bands": unlit} if unlit else {}
     cut = {} if lit.size == correction.wavenumber.size else {"lit_cm1": [float(lit[0]), float(lit[-1])]}
     when = datetime.now().astimezone().isoformat(timespec="seconds")
-    return {**remover.provenance, **used, **cut, "version": __version__, "date": when}
+    marks = {mark: stack["cars"].attrs[mark] for mark in MARKS if mark in stack["cars"].attrs}
+    removal = settings.recipe or _removal(remover, settings, asked)
+    recipe = toml_from_dict({**removal, **({"step": steps} if (steps := steps_of(stack)) else {})})
+    return {**remover.provenance, **used, **cut, **holes, **marks, "recipe": recipe, "version": __version__, "date": when}
+
+
+def steps_of(stack: xr.Dataset) -> list[dict[str, Any]]:
+    """Steps of a pipeline that led to the intensities of a stack, as tables; none where it does not tell."""
+    try:
+        steps = tomllib.loads(str(stack.attrs.get("recipe", ""))).get("step", [])
+    except (ValueError, RecursionError):  # of a file from anywhere
+        return []
+    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+
+
+def _removal(remover: Remover, settings: Settings, asked: RemoverLike) -> dict[str, Any]:
+    """The removal of a plain call as a table of a recipe."""
+    spectra = {
+        name: GIVEN if value is not None and not isinstance(value, str) else value or "none"
+        for name, value in (("reference", settings.reference), ("dark", settings.dark))
+    }
+    chosen = _changed_settings(getattr(remover, "settings", None))
+    return {
+        "remover": _remover_name(remover, asked),
+        **spectra,
+        "precision": settings.precision,
+        "uncertainty": settings.uncertainty,
+    } | ({"settings": chosen} if chosen else {})
+
+
+def _remover_name(remover: Remover, asked: RemoverLike) -> str:
+    """Name or path by which a remover can be had again, or `GIVEN`."""
+    if isinstance(asked, str | Path):
+        return str(Path(asked).resolve()) if Path(asked).suffix else str(asked)
+    known = remover.name in removers()
+    if known and remover.name in weights.names():  # weights of one's own may bear the name of shipped ones
+        known = remover.provenance.get("sha256") == weights.read_card(remover.name)["sha256"]
+    return remover.name if known else GIVEN
+
+
+def _changed_settings(settings: Any) -> dict[str, Any]:
+    """Values of a settings object that are not the default ones, those of settings within it among them."""
+    found: dict[str, Any] = {}
+    for field in fields(settings) if is_dataclass(settings) else ():
+        value = getattr(settings, field.name)
+        if is_dataclass(value):
+            found |= _changed_settings(value)
+        elif value != field.default:
+            found[field.name] = value
+    return found
 
 
 def history_line(note: dict[str, Any]) -> str:

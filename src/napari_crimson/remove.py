@@ -7,7 +7,7 @@ graph. What is done to a spectrum is in `correction`, the loop in `stream`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from math import prod
@@ -83,13 +83,17 @@ def plan_removal(
     output: str | Path | None = None,
     uncertainty: bool = False,
     resume: bool = True,
+    recipe: Mapping[str, Any] | None = None,
 ) -> Removal:
-    """Check a job and make it ready to run; see `remove_background` for parameters and errors."""
-    settings = Settings(reference=reference, dark=dark, device=device, precision=precision, uncertainty=uncertainty)
+    """Check a job and make it ready to run; see `remove_background` for parameters and errors.
+
+    `recipe` is the removal as a pipeline asked for it, which the result carries instead of what this call can tell.
+    """
+    settings = Settings(reference=reference, dark=dark, device=device, precision=precision, uncertainty=uncertainty, recipe=recipe)
     loaded = load_remover(remover, device=device, precision=precision)
     stack, correction = plan_correction(data, loaded, settings, wavenumber=wavenumber)
     cars = stack["cars"]
-    note = record(stack, correction, loaded, settings)
+    note = record(stack, correction, loaded, settings, asked=remover)
     history = [*stack.attrs["history"], history_line(note)]
     sink: MemorySink | ZarrSink
     if output is None:
@@ -97,9 +101,10 @@ def plan_removal(
         sink = MemorySink(cars.shape, correction.names)
     else:
         sink = _zarr_sink(output, stack, correction, {"source": stack.attrs["source"], "history": history, **note}, resume)
+    carried = note.pop("recipe")
     results = {name: (cars.dims, sink.lazy(name), note) for name in correction.names}
     return Removal(
-        dataset=stack.assign(results).assign_attrs(history=history),
+        dataset=stack.assign(results).assign_attrs(history=history, recipe=carried),
         remover=loaded,
         sink=sink,
         regions=plan_blocks(cars.shape, cars.data.chunks, align=sink.align),
@@ -156,7 +161,8 @@ def remove_background(
     xarray.Dataset
         The stack with variable ``raman``, and ``uncertainty`` if asked for, float32 in the dims of
         ``cars``; NaN in a pixel that is saturated, empty or not finite, and in that pixel alone; NaN
-        also in bands without light at either end. A line in attrs ``history``; remover, settings and version in the attrs of ``raman``.
+        also in bands without light at either end. A line in attrs ``history``, and ``recipe``, what
+        `pipeline.read_pipeline` repeats; remover, settings and version in the attrs of ``raman``.
 
     Raises
     ------

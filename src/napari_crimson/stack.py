@@ -26,6 +26,7 @@ from napari_crimson.errors import CrimsonError
 __all__ = ["BLOCK_BYTES", "PIXEL_DIMS", "as_stack", "check_axis", "make_stack", "pixel_chunks"]
 
 PIXEL_DIMS = ("t", "z", "y", "x")
+MARKS = ("noise_model", "svd_components")  # what the preparation says of the intensities
 BLOCK_BYTES = 32 * 2**20  # a chunk of this size reads in some 20 ms and keeps a 50 GB graph small
 
 
@@ -109,6 +110,8 @@ def make_stack(
 def as_stack(data: xr.Dataset | xr.DataArray | NDArray[Any], *, wavenumber: ArrayLike | None = None) -> xr.Dataset:
     """Take what a script has, a stack, a DataArray or a plain array with `wavenumber`, as a stack.
 
+    What a preparation left stays: ``spikes``, the marks of the intensities, the recipe so far.
+
     Raises
     ------
     CrimsonError
@@ -128,7 +131,7 @@ def as_stack(data: xr.Dataset | xr.DataArray | NDArray[Any], *, wavenumber: Arra
         raise CrimsonError(f"dims {cars.dims}: expected 'wavenumber' last, with its coordinate in cm⁻¹")
     steps = {d: float(np.diff(cars[d].values[:2])[0]) for d in PIXEL_DIMS if d in cars.coords and cars.sizes[d] > 1}
     attrs = data.attrs
-    return make_stack(
+    stack = make_stack(
         cars.data,
         cars["wavenumber"].values,
         **extra,
@@ -136,6 +139,13 @@ def as_stack(data: xr.Dataset | xr.DataArray | NDArray[Any], *, wavenumber: Arra
         source=str(attrs.get("source", "")),
         history=attrs.get("history", ()),
     )
+    marks = {**attrs, **cars.attrs}  # a layer keeps both in one place
+    if "recipe" in attrs:
+        stack.attrs["recipe"] = attrs["recipe"]
+    stack["cars"].attrs.update({mark: marks[mark] for mark in MARKS if mark in marks})
+    if isinstance(data, xr.Dataset) and "spikes" in data and data["spikes"].dims == stack["cars"].dims[:-1]:
+        stack["spikes"] = data["spikes"].variable
+    return stack
 
 
 def check_axis(axis: NDArray[np.float64], length: int, /, *, source: str = "") -> None:

@@ -25,10 +25,11 @@ SLAB_VALUES = 2**21  # values taken to float64 at a time: 16 MB
 MOST_WORKERS = 4  # blocks in memory at once
 
 
-def gram_matrix(cars: da.Array, forward: Forward) -> tuple[Float64, int]:
+def gram_matrix(cars: da.Array, forward: Forward, *, progress: Callable[[float], object] | None = None) -> tuple[Float64, int]:
     """Gram matrix (W, W) of the sound spectra of a stack (..., W), each through `forward`, and their number.
 
-    A few blocks at a time: were dask given all of them, it could hold a matrix for each.
+    A few blocks at a time: were dask given all of them, it could hold a matrix for each. `progress` is called with the
+    fraction read so far after each of them.
     """
     task = delayed(partial(_block_gram, forward=forward), pure=False)
     blocks = cars.to_delayed().ravel()  # type: ignore[no-untyped-call]
@@ -39,6 +40,8 @@ def gram_matrix(cars: da.Array, forward: Forward) -> tuple[Float64, int]:
         for part, count in parts:
             gram += part
             sound += count
+        if progress is not None:
+            progress(min(start + workers, blocks.size) / blocks.size)
     return gram, sound
 
 

@@ -10,6 +10,7 @@ the stack of as many components as one likes; `denoise_svd` is both in one step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, get_args
@@ -20,9 +21,10 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.anscombe import NoiseModel, anscombe, inverse_anscombe
+from napari_crimson.prepare.counts import check_dark
 from napari_crimson.prepare.gram import SLAB_VALUES, Forward, gram_matrix
 from napari_crimson.prepare.rank import band_noise, components_that_pay, principal_axes
-from napari_crimson.prepare.step import changed, float_spectra, lazy_cars, map_spectra
+from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
 from napari_crimson.remover.base import sound_pixels
 
 __all__ = ["Decomposition", "SVDSettings", "decompose", "denoise_svd"]
@@ -102,7 +104,7 @@ class Decomposition:
         return xr.DataArray(scores, coords, (*pixel_dims, "component"), name="maps")
 
     def denoise(self, components: int | None = None) -> xr.Dataset:
-        """Stack of the leading components, lazy, float32 counts; NaN in bad pixels.
+        """Stack of the leading components, lazy, float32 counts; NaN in bad pixels; the number kept is in the attrs of its ``cars``.
 
         Raises
         ------
@@ -116,9 +118,10 @@ class Decomposition:
             _project, forward=_forward(self.stack, self.settings), backward=backward, into=lead * weights, out=(lead / weights).T
         )
         cars = map_spectra(project, lazy_cars(self.stack))
+        marked = (self.stack["cars"].dims, cars, {**self.stack["cars"].attrs, "svd_components": kept})
         chosen = "" if self.settings.components != "auto" or components is not None else ", chosen automatically"
         bad = f"; {self.bad_pixels} of {self.pixels} pixels hold no spectrum" if self.bad_pixels else ""
-        return changed(self.stack, f"denoised by SVD: {kept} components{chosen}, scaling {self.settings.scaling}{bad}", cars=cars)
+        return changed(self.stack, f"denoised by SVD: {kept} components{chosen}, scaling {self.settings.scaling}{bad}", cars=marked)
 
     @property
     def _weights(self) -> Float64:
@@ -131,7 +134,7 @@ class Decomposition:
         return lead
 
 
-def decompose(ds: xr.Dataset, settings: SVDSettings | None = None) -> Decomposition:
+def decompose(ds: xr.Dataset, settings: SVDSettings | None = None, *, progress: Callable[[float], object] | None = None) -> Decomposition:
     """Decompose a stack: one pass over its blocks, now.
 
     Parameters
@@ -140,15 +143,20 @@ def decompose(ds: xr.Dataset, settings: SVDSettings | None = None) -> Decomposit
         A stack; a `dark` in it is known to "anscombe" as the counts without light.
     settings : SVDSettings, optional
         Scaling, and the number of components.
+    progress : callable, optional
+        Called with the fraction of the blocks read so far, 0 to 1; whatever it raises ends the pass.
 
     Raises
     ------
     CrimsonError
-        If fewer pixels hold a spectrum than components are asked for, or none does.
+        If fewer pixels hold a spectrum than components are asked for, or none does; for "anscombe", if the dark is not finite or
+        brighter than the data.
     """
     chosen = settings or SVDSettings()
     cars = lazy_cars(ds)
-    gram, sound = gram_matrix(cars, _forward(ds, chosen))
+    if chosen.scaling == "anscombe" and "dark" in ds:
+        check_dark(ds, finite_spectrum(ds, "dark"))
+    gram, sound = gram_matrix(cars, _forward(ds, chosen), progress=progress)
     pixels = int(np.prod(cars.shape[:-1]))
     if sound == 0:
         raise CrimsonError(f"none of {pixels} pixels holds a spectrum (all saturated, not finite or nowhere positive): nothing to denoise")
@@ -171,15 +179,17 @@ def decompose(ds: xr.Dataset, settings: SVDSettings | None = None) -> Decomposit
     )
 
 
-def denoise_svd(ds: xr.Dataset, settings: SVDSettings | None = None) -> xr.Dataset:
+def denoise_svd(ds: xr.Dataset, settings: SVDSettings | None = None, *, progress: Callable[[float], object] | None = None) -> xr.Dataset:
     """Denoise a stack by SVD: it is read once now, and again when the result, lazy float32 counts, is computed.
+
+    Parameters and result are those of `decompose` and `Decomposition.denoise`.
 
     Raises
     ------
     CrimsonError
         As `decompose`.
     """
-    return decompose(ds, settings).denoise()
+    return decompose(ds, settings, progress=progress).denoise()
 
 
 def _check_components(components: int, sound: int, points: int) -> None:

@@ -7,12 +7,12 @@ what network they fit, how they were trained and the sha256 they must have. Noth
 from __future__ import annotations
 
 import hashlib
-import json
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.toml import toml_from_dict
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,16 +89,3 @@ def save(path: str | Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> 
         partial.write_bytes(content)
         partial.replace(file)
     return target
-
-
-def toml_from_dict(table: dict[str, Any], *, prefix: str = "") -> str:
-    """Plain values, lists and nested tables as TOML (a JSON scalar or list of scalars is valid TOML)."""
-    lines = [
-        f"{key} = {json.dumps(value, ensure_ascii=False)}"
-        for key, value in table.items()
-        if not isinstance(value, dict) and value is not None
-    ]
-    for key, value in table.items():
-        if isinstance(value, dict):
-            lines += ["", f"[{prefix}{key}]", toml_from_dict(value, prefix=f"{prefix}{key}.").rstrip("\n")]
-    return "\n".join(lines) + "\n"
