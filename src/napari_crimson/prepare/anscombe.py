@@ -15,7 +15,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.prepare.step import changed, float_spectra, lazy_cars, map_spectra
+from napari_crimson.prepare.counts import check_dark
+from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
 
 __all__ = ["NoiseModel", "anscombe", "inverse_anscombe", "restore_counts", "stabilise_variance"]
 
@@ -91,11 +92,19 @@ def stabilise_variance(ds: xr.Dataset, noise: NoiseModel | None = None) -> xr.Da
 
     A `dark` in the stack is taken for the mean counts in the dark. `dark` and `reference` stay counts: no remover
     may see the stack before its counts are restored. Saturated pixels become NaN.
+
+    Raises
+    ------
+    CrimsonError
+        If the intensities are stabilised already, or the dark is not finite or brighter than the data (see `check_dark`).
     """
     model = noise or NoiseModel()
     if "noise_model" in ds["cars"].attrs:
         raise CrimsonError("the intensities are stabilised already; restore_counts(ds) first")
-    dark = ds["dark"].values if "dark" in ds else 0.0
+    dark: ArrayLike = 0.0
+    if "dark" in ds:
+        dark = finite_spectrum(ds, "dark")
+        check_dark(ds, dark)
     cars = map_spectra(partial(_forward, noise=model, dark=dark), lazy_cars(ds))
     attrs = {**ds["cars"].attrs, "noise_model": asdict(model)}
     note = f"variance stabilised (Anscombe, gain {model.gain:g}, read noise {model.read_noise:g} counts)"
@@ -114,7 +123,7 @@ def restore_counts(ds: xr.Dataset) -> xr.Dataset:
     if "noise_model" not in attrs:
         raise CrimsonError("the intensities are counts already: restore_counts undoes stabilise_variance, and nothing else")
     model = NoiseModel(**attrs.pop("noise_model"))
-    dark = ds["dark"].values if "dark" in ds else 0.0
+    dark = finite_spectrum(ds, "dark") if "dark" in ds else 0.0
     cars = map_spectra(partial(inverse_anscombe, noise=model, dark=dark), lazy_cars(ds))
     return changed(ds, "counts restored (unbiased inverse Anscombe)", cars=(ds["cars"].dims, cars, attrs))
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import make_interp_spline
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.prepare.step import changed, float_spectra, lazy_cars, map_spectra
+from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
 from napari_crimson.stack import check_axis
 
 __all__ = ["calibrate_axis", "crop", "replace_axis", "resample", "shift_from_wavelengths", "wavelength_from_shift"]
@@ -142,7 +142,7 @@ def resample(ds: xr.Dataset, wavenumber: ArrayLike, /) -> xr.Dataset:
     Raises
     ------
     CrimsonError
-        If the present axis does not cover the new one, or either is no axis.
+        If the present axis does not cover the new one, either is no axis, or dark or reference is not finite.
     """
     old, new = ds["wavenumber"].values, np.asarray(wavenumber, dtype=np.float64)
     check_axis(new, new.size)
@@ -161,7 +161,7 @@ def resample(ds: xr.Dataset, wavenumber: ArrayLike, /) -> xr.Dataset:
             data = map_spectra(partial(_apply, operator=operator), lazy_cars(ds.assign(cars=value)), points=new.size)
             variables[str(name)] = (value.dims, data, value.attrs)
         elif value.dims == ("wavenumber",):
-            variables[str(name)] = (value.dims, value.values @ operator, value.attrs)
+            variables[str(name)] = (value.dims, finite_spectrum(ds, str(name)) @ operator, value.attrs)
     rest = ds.drop_vars([*variables, "wavenumber"]).assign_coords(wavenumber=_coordinate(new))
     return changed(rest.assign(variables), f"resampled from {old.size} bands to {new.size}: {new[0]:g} to {new[-1]:g} cm⁻¹")
 

@@ -11,11 +11,31 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import savgol_filter
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.prepare.step import changed, float_spectra, lazy_cars, map_spectra
+from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
+from napari_crimson.remover.base import sound_pixels
 
-__all__ = ["smooth_reference", "subtract_dark", "subtract_offset"]
+__all__ = ["check_dark", "smooth_reference", "subtract_dark", "subtract_offset"]
 
 Values = NDArray[np.float32]
+
+
+def check_dark(ds: xr.Dataset, dark: NDArray[np.float64], /) -> None:
+    """Check that a dark (W,) is not brighter than a stack.
+
+    Raises
+    ------
+    CrimsonError
+        Unless most pixels of the middle row, the only part that is read, are brighter on average. Pixels without a spectrum
+        (saturated, not finite or nowhere positive) have no say.
+    """
+    cars = lazy_cars(ds)
+    row = float_spectra(cars[tuple(size // 2 for size in cars.shape[:-2])].compute())
+    level = row[sound_pixels(row)].mean(axis=-1, dtype=np.float64)
+    if level.size and np.median(level) <= dark.mean():
+        raise CrimsonError(
+            f"the dark ({dark.mean():g} counts on average) is brighter than the data (median {np.median(level):g}): "
+            "it belongs to another exposure, or was subtracted already; leave it out or give the right one"
+        )
 
 
 def subtract_dark(ds: xr.Dataset, dark: ArrayLike | None = None) -> xr.Dataset:
@@ -49,7 +69,7 @@ def subtract_dark(ds: xr.Dataset, dark: ArrayLike | None = None) -> xr.Dataset:
     counts = np.broadcast_to(given, points)
     if not np.isfinite(counts).all():
         raise CrimsonError(f"the dark holds {(~np.isfinite(counts)).sum()} values that are not finite; mend it or leave it out")
-    _check_below(ds, counts)
+    check_dark(ds, counts)
     cars = map_spectra(partial(_subtract, counts=counts.astype(np.float32)), lazy_cars(ds))
     reference = ("wavenumber", ds["reference"].values - counts) if "reference" in ds else None
     return changed(ds, f"dark subtracted ({counts.mean():g} counts on average)", cars=cars, reference=reference, dark=None)
@@ -75,10 +95,12 @@ def subtract_offset(ds: xr.Dataset, *, counts: float | None = None, region_cm1: 
     Raises
     ------
     CrimsonError
-        If not exactly one of the two is given, or no band lies in the region.
+        If not exactly one of the two is given, the number is not finite, or no band lies in the region.
     """
     if (counts is None) == (region_cm1 is None):
         raise CrimsonError(f"counts={counts}, region_cm1={region_cm1}: give one of them, the offset or the dark part of the axis")
+    if counts is not None and not np.isfinite(counts):
+        raise CrimsonError(f"counts={counts}: give a finite number, the offset")
     if region_cm1 is None:
         offset, said = partial(_subtract, counts=np.float32(counts)), f"{counts:g} counts"
     else:
@@ -109,11 +131,11 @@ def smooth_reference(ds: xr.Dataset, *, window_cm1: float = 60.0, order: int = 2
     Raises
     ------
     CrimsonError
-        If there is no reference, or the window holds too few points for the polynomial or more than the axis has.
+        If there is no reference or it is not finite, or the window holds too few points for the polynomial or more than the axis has.
     """
     if "reference" not in ds:
         raise CrimsonError("the stack has no reference to smooth; add one, ds['reference'] = ('wavenumber', counts)")
-    axis, reference = ds["wavenumber"].values, ds["reference"].values
+    axis, reference = ds["wavenumber"].values, finite_spectrum(ds, "reference")
     step = (axis[-1] - axis[0]) / max(1, axis.size - 1)
     window = 2 * round(window_cm1 / step / 2) + 1 if step > 0 and np.isfinite(window_cm1) else 0
     if not 0 <= order < window <= axis.size:
@@ -123,19 +145,6 @@ def smooth_reference(ds: xr.Dataset, *, window_cm1: float = 60.0, order: int = 2
         )
     smooth = savgol_filter(reference, window, order)
     return changed(ds, f"reference smoothed over {window_cm1:g} cm⁻¹ ({window} points, order {order})", reference=("wavenumber", smooth))
-
-
-def _check_below(ds: xr.Dataset, dark: NDArray[np.float64]) -> None:
-    """Raise unless most pixels of the middle row are brighter than the dark on average."""
-    cars = lazy_cars(ds)
-    row = float_spectra(cars[tuple(size // 2 for size in cars.shape[:-2])].compute())
-    level = row.mean(axis=-1, dtype=np.float64)
-    sound = level[np.isfinite(level)]
-    if sound.size and np.median(sound) <= dark.mean():
-        raise CrimsonError(
-            f"the dark ({dark.mean():g} counts on average) is brighter than the data (median {np.median(sound):g}): "
-            "it belongs to another exposure, or was subtracted already; leave it out or give the right one"
-        )
 
 
 def _subtract(block: NDArray[Any], counts: Any) -> Values:

@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
+from napari_crimson.errors import CrimsonError
 from napari_crimson.stack import as_stack
 
-__all__ = ["changed", "float_spectra", "lazy_cars", "map_spectra"]
+__all__ = ["changed", "finite_spectrum", "float_spectra", "lazy_cars", "map_spectra"]
 
 
 def lazy_cars(ds: xr.Dataset) -> da.Array:
@@ -42,6 +43,25 @@ def changed(ds: xr.Dataset, note: str, **variables: Any) -> xr.Dataset:
     if "cars" in new and not isinstance(new["cars"], xr.DataArray | tuple):
         new["cars"] = (ds["cars"].dims, new["cars"], ds["cars"].attrs)
     return ds.drop_vars(dropped).assign(new).assign_attrs(history=[*ds.attrs.get("history", ()), note])
+
+
+def finite_spectrum(ds: xr.Dataset, name: str) -> NDArray[np.float64]:
+    """Spectrum `name` (W,) of a stack; one that is not finite would reach every pixel.
+
+    Raises
+    ------
+    CrimsonError
+        If a value is not finite.
+    """
+    values = np.asarray(ds[name].values, dtype=np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        at = ds["wavenumber"].values[bad][0]
+        raise CrimsonError(
+            f"the {name} holds {bad.sum()} values that are not finite, the first at {at:g} cm⁻¹; "
+            f"mend it, or leave it out: ds.drop_vars({name!r})"
+        )
+    return values
 
 
 def float_spectra(raw: NDArray[Any]) -> NDArray[np.float32]:
