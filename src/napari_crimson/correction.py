@@ -17,6 +17,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.prepare.counts import check_dark
 from napari_crimson.remover import Remover, load_remover
 from napari_crimson.stack import as_stack, check_axis
 
@@ -102,7 +103,7 @@ def plan_correction(
     Raises
     ------
     CrimsonError
-        If data are no stack, a spectrum does not fit the axis, or the remover refuses.
+        If data are no stack, a spectrum does not fit the axis, the dark is brighter than the data, or the remover refuses.
     """
     if isinstance(data, str | Path):
         raise CrimsonError(f"{data!s} is a path, expected a stack; open it first: open_stack({str(data)!r})")
@@ -116,8 +117,9 @@ def plan_correction(
     axis = stack["wavenumber"].values
     counts = _spectrum("dark", settings.dark, stack, descending)
     ref = _spectrum("reference", settings.reference, stack, descending)
-    if ref is not None and counts is not None:
-        ref = ref - counts
+    if counts is not None:
+        check_dark(stack, counts)
+        ref = None if ref is None else ref - counts
     correction = Correction(
         remover=remover,
         wavenumber=axis,

@@ -44,7 +44,7 @@ def record(stack: xr.Dataset, correction: Correction, remover: Remover, settings
     marks = {mark: stack["cars"].attrs[mark] for mark in MARKS if mark in stack["cars"].attrs}
     removal = settings.recipe or _removal(remover, settings, asked)
     recipe = toml_from_dict({**removal, **({"step": steps} if (steps := steps_of(stack)) else {})})
-    return {**remover.provenance, **used, **cut, **holes, **marks, "recipe": recipe, "version": __version__, "date": when}
+    return {**remover.provenance, **used, **holes, **cut, **holes, **marks, "recipe": recipe, "version": __version__, "date": when}
 
 
 def steps_of(stack: xr.Dataset) -> list[dict[str, Any]]:
@@ -96,9 +96,10 @@ def _changed_settings(settings: Any) -> dict[str, Any]:
 def history_line(note: dict[str, Any]) -> str:
     """Say the same in one line of a stack's history."""
     lit = f", bands with light: {note['lit_cm1'][0]:.0f} to {note['lit_cm1'][1]:.0f} cm⁻¹" if "lit_cm1" in note else ""
+    holes = f" (zero or negative at {note['reference_dark_bands']} bands)" if "reference_dark_bands" in note else ""
     return (
         f"{note['date']} background removed by {note['remover']} ({note['convention']}), "
-        f"dark: {note['dark']}, reference: {note['reference']}{lit}, napari-crimson {note['version']}"
+        f"dark: {note['dark']}, reference: {note['reference']}{holes}{lit}, napari-crimson {note['version']}"
     )
 
 
