@@ -1,8 +1,7 @@
-"""Many stacks in one call: the job they share, the spectra it takes from elsewhere, the names of the results."""
+"""Many stacks in one call: the job they share, the recipe it follows, the names of the results."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,44 +12,45 @@ from napari_crimson.cli.terminal import duration, progress_bar
 from napari_crimson.errors import CrimsonError
 
 if TYPE_CHECKING:
+    import xarray as xr
+
+    from napari_crimson.pipeline import Pipeline
     from napari_crimson.remover import Remover
 
-__all__ = ["Job", "axis_from_option", "output_paths", "spectrum_from_option"]
+__all__ = ["Job", "axis_from_option", "output_paths", "pipeline_from_options", "spectrum_from_option"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is the same for every stack of one call."""
+    """What is the same for every stack of one call, the remover and the spectra of its pipeline loaded once."""
 
+    pipeline: Pipeline
     remover: Remover
-    reference: Any
-    dark: Any
+    spectra: dict[str, xr.DataArray]
     wavenumber: Any
     name: str | None
-    uncertainty: bool
     resume: bool
 
     def run(self, file: Path, target: Path, label: str) -> str:
         """Correct `file` into `target` behind a progress bar; return what there is to say of it."""
         from napari_crimson.io import open_stack
-        from napari_crimson.remove import plan_removal
 
         stack = open_stack(file, wavenumber=self.wavenumber, name=self.name)
-        removal = plan_removal(
-            stack,
-            self.remover,
-            reference=self.reference,
-            dark=self.dark,
-            output=target,
-            uncertainty=self.uncertainty,
-            resume=self.resume,
-        )
         step = None
-        with progress_bar() as bar, closing(removal.run()) as steps:  # closing ends the loop and keeps what is written
+        with progress_bar() as bar:
             task = bar.add_task(label, total=None, rate="", left="")
-            for step in steps:
-                rate, left = f"{step.spectra_per_s:,.0f} spectra/s", f"{duration(step.seconds_left)} left"
-                bar.update(task, completed=step.pixels_done, total=step.pixels, rate=rate, left=left)
+            removal = self.pipeline.plan(
+                stack,
+                output=target,
+                resume=self.resume,
+                remover=self.remover,
+                spectra=self.spectra,
+                progress=lambda name, part: bar.update(task, completed=part, total=1, rate=name),
+            )
+            with closing(removal.run()) as steps:  # closing ends the loop and keeps what is written
+                for step in steps:
+                    rate, left = f"{step.spectra_per_s:,.0f} spectra/s", f"{duration(step.seconds_left)} left"
+                    bar.update(task, completed=step.pixels_done, total=step.pixels, rate=rate, left=left)
         if step is None:
             return "was complete already"
         bad = f", {step.bad_pixels:,} without a spectrum (NaN)" if step.bad_pixels else ""
@@ -98,36 +98,25 @@ def axis_from_option(option: str | None) -> tuple[float, float] | str | None:
         return option
 
 
-def spectrum_from_option(option: str, wavenumber: Any = None) -> Any:
-    """Return ``"auto"``, None for ``none``, or the spectrum (W,) in a file with its own axis as a DataArray.
+def pipeline_from_options(recipe: Path | None, **options: Any) -> Pipeline:
+    """Read a recipe, or take an empty one, and put the options that were given in place of what it says.
 
-    A text file has two columns, wavenumber in cm⁻¹ and counts; of a stack the mean over its pixels is taken.
-    A stack that does not tell its axis gets `wavenumber`, the one given for the stacks to correct.
+    Paths become absolute, so that the recipe in a result can be repeated from anywhere.
     """
+    from napari_crimson.pipeline import Pipeline, read_pipeline
+
+    for name in ("reference", "dark"):
+        if options.get(name) not in (None, "auto", "none"):
+            options[name] = str(Path(options[name]).expanduser().absolute())
+    if str(options.get("remover")).endswith(".safetensors"):
+        options["remover"] = str(Path(options["remover"]).expanduser().absolute())
+    return (Pipeline() if recipe is None else read_pipeline(recipe)).with_changes(**options)
+
+
+def spectrum_from_option(option: str, wavenumber: Any = None) -> Any:
+    """Return ``"auto"``, None for ``none``, or the spectrum (W,) in a file as `io.spectrum.read_spectrum` gives it."""
     if option in ("auto", "none"):
         return option if option == "auto" else None
-    path = Path(option)
-    if path.suffix.lower() not in (".txt", ".csv", ".dat"):
-        from napari_crimson.io import open_stack
+    from napari_crimson.io.spectrum import read_spectrum
 
-        try:
-            cars = open_stack(path)["cars"]
-        except CrimsonError:
-            if wavenumber is None:
-                raise
-            cars = open_stack(path, wavenumber=wavenumber)["cars"]
-        return cars.mean(cars.dims[:-1], dtype="float64").compute()
-
-    import numpy as np
-    import xarray as xr
-
-    try:
-        rows = [re.split(r"[\s,;]+", line.strip()) for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip("# \t")]
-        start = 0 if rows and re.match(r"[-+.\d]", rows[0][0]) else 1  # a line of column names
-        table = np.array(rows[start:], dtype=np.float64)
-    except (OSError, ValueError) as error:
-        raise CrimsonError(f"{path}: cannot be read as two columns of numbers ({error}); give wavenumber in cm⁻¹ and counts") from error
-    if table.ndim != 2 or table.shape[1] != 2:
-        raise CrimsonError(f"{path}: numbers of shape {table.shape}, expected two columns, wavenumber in cm⁻¹ and counts")
-    table = table[np.argsort(table[:, 0])]
-    return xr.DataArray(table[:, 1], {"wavenumber": table[:, 0]}, "wavenumber")
+    return read_spectrum(option, wavenumber)

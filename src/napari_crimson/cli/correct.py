@@ -9,40 +9,43 @@ from typing import Annotated
 import typer
 
 from napari_crimson.cli.app import STOPPED, Device, Name, Wavenumber, app
-from napari_crimson.cli.batch import Job, axis_from_option, output_paths, spectrum_from_option
+from napari_crimson.cli.batch import Job, axis_from_option, output_paths, pipeline_from_options
 from napari_crimson.cli.terminal import complain, printable
 from napari_crimson.errors import CrimsonError
 
 __all__ = ["correct"]
+
+_SPECTRUM = "auto (the file's own), none, or a stack or two-column text file.  [default: auto]"
 
 
 @app.command()
 def correct(
     files: Annotated[list[Path], typer.Argument(help="Stacks to correct.")],
     out: Annotated[Path, typer.Option(help="Folder for the results, FILE.zarr each.", file_okay=False)],
-    remover: Annotated[str, typer.Option(help="Name of a remover, or the path of your own .safetensors.")] = "cnn",
+    recipe: Annotated[
+        Path | None, typer.Option(help="A .toml, or a result to repeat; the options below take the place of what it says.")
+    ] = None,
+    remover: Annotated[str | None, typer.Option(help="Name of a remover, or the path of your own .safetensors.  [default: cnn]")] = None,
     device: Device = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
-    uncertainty: Annotated[bool, typer.Option("--uncertainty/--no-uncertainty", help="Also write the standard deviation.")] = False,
-    reference: Annotated[
-        str, typer.Option(help="auto (the file's own), none, or a stack or two-column text file.", metavar="FILE")
-    ] = "auto",
-    dark: Annotated[str, typer.Option(help="auto (the file's own), none, or a stack or two-column text file.", metavar="FILE")] = "auto",
+    precision: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16.  [default: auto]")] = None,
+    uncertainty: Annotated[
+        bool | None, typer.Option("--uncertainty/--no-uncertainty", help="Also write the standard deviation.  [default: no]")
+    ] = None,
+    reference: Annotated[str | None, typer.Option(help=_SPECTRUM, metavar="FILE")] = None,
+    dark: Annotated[str | None, typer.Option(help=_SPECTRUM, metavar="FILE")] = None,
     wavenumber: Wavenumber = None,
     name: Name = None,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with a stopped run, or replace an earlier result.")] = True,
 ) -> None:
     """Remove the background from stacks, each into OUT/<file>.zarr; the same command goes on where a stopped one ended."""
-    from napari_crimson.remover import load_remover
-
     axis = axis_from_option(wavenumber)
+    pipeline = pipeline_from_options(recipe, remover=remover, precision=precision, uncertainty=uncertainty, reference=reference, dark=dark)
     job = Job(
-        remover=load_remover(remover, device=device, precision=precision),
-        reference=spectrum_from_option(reference, axis),
-        dark=spectrum_from_option(dark, axis),
+        pipeline=pipeline,
+        remover=pipeline.load_remover(device=device),
+        spectra=pipeline.read_spectra(axis),
         wavenumber=axis,
         name=name,
-        uncertainty=uncertainty,
         resume=resume,
     )
     targets = output_paths(files, out)
