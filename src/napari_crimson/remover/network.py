@@ -27,10 +27,12 @@ __all__ = ["NetworkRemover"]
 # Spectra times points of one pass. A CPU is fastest while a layer's activations stay in its cache; a GPU wants many.
 _CPU_POINTS = 64 * 1000
 _GPU_POINTS = 8192 * 1000
+_FEWEST_TRUSTED = 128
+_CLIPPED_POINTS = 6  # neighbours at the very same maximum: a detector or converter at its end
 
 
 class NetworkRemover(Remover):
-    """A network with its card, on a device.
+    """A network with its card, on a device. Spectra that are constant or clipped come back as NaN.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ class NetworkRemover(Remover):
     """
 
     gives_uncertainty = True
-    fewest_points = 16  # and about 128 to be trusted
+    fewest_points = 16  # and 128 to be trusted
 
     def __init__(self, network: Network, card: dict[str, Any], *, device: str = "auto", precision: str = "auto") -> None:
         self.name = str(card["name"])
@@ -102,6 +104,8 @@ class NetworkRemover(Remover):
         with torch.inference_mode():
             for rows, answer, spread in self._batches(spectra, axis, on_grid):
                 mean[rows], sd[rows] = axis.back(answer).cpu().numpy(), axis.back(spread).cpu().numpy()
+        flat = _flat(spectra)
+        mean[flat], sd[flat] = np.nan, np.nan
         return mean, sd
 
     def _batches(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
@@ -125,17 +129,34 @@ class NetworkRemover(Remover):
             start = rows.stop
 
     def _warn_outside_training(self, wavenumber: NDArray[np.float64]) -> None:
-        """Say so, once for an axis, where the card gives a range and this axis lies outside it."""
+        """Say so, once for an axis, where the card gives ranges and this axis lies outside them."""
         recipe = self.card.get("recipe", {})
-        step = float(wavenumber[-1] - wavenumber[0]) / max(1, wavenumber.size - 1)
-        low, high = recipe.get("step_cm1", (0.0, np.inf))
-        if self.convention == "relative" and not low * 0.99 <= step <= high * 1.01:
-            warnings.warn(
-                f"'{self.name}' was trained on steps of {low:g} to {high:g} cm⁻¹, this axis has {step:.3g}: do not trust it here",
-                stacklevel=4,
-            )
-        if wavenumber.size < 128:
-            warnings.warn(f"'{self.name}' needs about 128 points to tell lines from background, there are {wavenumber.size}", stacklevel=4)
+        low, high = float(wavenumber[0]), float(wavenumber[-1])
+        step = (high - low) / max(1, wavenumber.size - 1)
+        finest, coarsest = recipe.get("step_cm1", (0.0, np.inf))
+        first, last = recipe.get("range_cm1", (-np.inf, np.inf))
+        slack = 0.05 * (last - first) if np.isfinite(last - first) else 0.0
+        beyond = []
+        if not finest * 0.99 <= step <= coarsest * 1.01:
+            beyond.append(f"steps of {finest:g} to {coarsest:g} cm⁻¹, this axis has {step:.3g}")
+        if low < first - slack or high > last + slack:
+            beyond.append(f"{first:g} to {last:g} cm⁻¹, this axis goes from {low:.5g} to {high:.5g}")
+        if wavenumber.size < _FEWEST_TRUSTED:
+            beyond.append(f"{_FEWEST_TRUSTED} points and more, this axis has {wavenumber.size}")
+        if beyond:
+            warnings.warn(f"'{self.name}' was trained on {'; on '.join(beyond)}: do not trust it here", stacklevel=4)
+
+
+def _flat(spectra: Spectra) -> NDArray[np.bool_]:
+    """Mark (N,) spectra (N, W) that are constant or clipped, with neighbouring points all at the maximum: nobody can know what is missing."""
+    top = spectra == spectra.max(axis=1, keepdims=True)
+    flat: NDArray[np.bool_] = np.zeros(len(spectra), dtype=bool)
+    rows = np.flatnonzero(top.sum(axis=1) >= _CLIPPED_POINTS)  # all others are done with in one pass
+    run = top[rows]
+    for _ in range(_CLIPPED_POINTS - 1):
+        run = run[:, 1:] & run[:, :-1]
+    flat[rows] = run.any(axis=1)
+    return flat
 
 
 class _Axis:
