@@ -44,3 +44,10 @@ def test_a_stack_goes_there_and_back() -> None:
 def test_a_camera_that_cannot_be_is_refused(words: dict[str, float]) -> None:
     with pytest.raises(CrimsonError, match=next(iter(words))):
         NoiseModel(**words)
+
+
+@pytest.mark.parametrize(("dark", "said"), [(5000.0, "brighter than the data"), (np.nan, "the dark holds 40 values that are not finite")])
+def test_a_dark_that_cannot_be_the_cameras_is_refused(dark, said):
+    counts = np.random.default_rng(6).poisson(300, (4, 5, 40)).astype("u2") + 100
+    with pytest.raises(CrimsonError, match=said):
+        stabilise_variance(make_stack(counts, np.arange(40.0), dark=np.full(40, dark)))

@@ -104,3 +104,11 @@ def test_a_coarser_axis_averages_the_noise():
 def test_an_axis_that_is_not_covered_is_refused(new):
     with pytest.raises(CrimsonError, match=r"covers 600 to 1800|axis|points"):
         resample(stack(), new)
+
+
+@pytest.mark.parametrize("name", ["dark", "reference"])
+def test_a_spectrum_that_is_not_finite_is_not_spread_over_a_new_axis(name):
+    axis = np.linspace(500, 1500, 30)
+    ds = make_stack(np.ones((2, 3, 30)), axis, **{name: np.where(np.arange(30) == 29, np.inf, 1.0)})
+    with pytest.raises(CrimsonError, match=f"the {name} holds 1 values that are not finite, the first at 1500 cm⁻¹"):
+        resample(ds, axis[5:20])

@@ -81,3 +81,23 @@ def test_a_window_that_holds_no_polynomial_is_refused(words):
 def test_no_reference_to_smooth():
     with pytest.raises(CrimsonError, match="no reference"):
         smooth_reference(stack(reference=None))
+
+
+def test_a_reference_that_is_not_finite_is_not_smoothed():
+    with pytest.raises(CrimsonError, match=r"the reference holds 1 values that are not finite, the first at 601.01 cm⁻¹; mend it"):
+        smooth_reference(stack(reference=np.where(np.arange(100) == 4, np.nan, LIGHT)))
+
+
+def test_an_offset_that_is_not_finite_is_refused():
+    with pytest.raises(CrimsonError, match="counts=nan: give a finite number"):
+        subtract_offset(stack(), counts=np.nan)
+
+
+def test_pixels_without_a_spectrum_have_no_say_in_whether_the_dark_is_too_bright():
+    cars = COUNTS.astype("f4")
+    cars[2, :4], cars[2, 4] = 0, np.nan  # of the middle row; one good pixel is left
+    done = subtract_dark(make_stack(cars, AXIS, dark=DARK))["cars"].values
+    np.testing.assert_allclose(done[2, 5], COUNTS[2, 5] - DARK, rtol=1e-5)
+    assert np.isnan(done).all(axis=-1).sum() == 1
+    with pytest.raises(CrimsonError, match="brighter than the data"):
+        subtract_dark(make_stack(cars, AXIS, dark=DARK + 9000))

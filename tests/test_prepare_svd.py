@@ -100,3 +100,10 @@ def test_data_without_noise_stay_as_they_are():
 def test_settings_out_of_range_are_refused(words):
     with pytest.raises(CrimsonError, match=next(iter(words))):
         SVDSettings(**words)
+
+
+@pytest.mark.parametrize(("dark", "said"), [(5e5, "brighter than the data"), (np.nan, "the dark holds 250 values that are not finite")])
+def test_a_dark_that_cannot_be_the_cameras_is_refused(dark, said):
+    ds = simulate_stack((4, 5), wavenumber=AXIS)
+    with pytest.raises(CrimsonError, match=said):
+        decompose(ds.assign(dark=("wavenumber", np.full(250, dark))), SVDSettings(scaling="anscombe"))
