@@ -148,7 +148,7 @@ class NetworkRemover(Remover):
 
 
 def _flat(spectra: Spectra) -> NDArray[np.bool_]:
-    """Mark (N,) spectra (N, W) that are constant or clipped, with neighbouring points all at the maximum: nobody can know what is missing."""
+    """Mark (N,) spectra (N, W) that are constant or clipped, with neighbours all at the maximum: what is missing cannot be known."""
     top = spectra == spectra.max(axis=1, keepdims=True)
     flat: NDArray[np.bool_] = np.zeros(len(spectra), dtype=bool)
     rows = np.flatnonzero(top.sum(axis=1) >= _CLIPPED_POINTS)  # all others are done with in one pass
