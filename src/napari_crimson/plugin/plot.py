@@ -38,6 +38,8 @@ class SpectrumPlot(QWidget):
         What the plot shows, for screen readers and as the name of saved files.
     x_label, y_label : str
         With their units.
+    legend_px : (int, int)
+        Where the legend is at first: pixels from the left and from the top, or, negative, from the right and the bottom.
 
     Attributes
     ----------
@@ -57,6 +59,7 @@ class SpectrumPlot(QWidget):
         name: str = "Spectra",
         x_label: str = "Raman shift (cm⁻¹)",
         y_label: str = "",
+        legend_px: tuple[int, int] = (-5, 5),
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -76,7 +79,7 @@ class SpectrumPlot(QWidget):
         self._plot.setLabel("left", y_label)
         for side in ("bottom", "left"):
             self._plot.getAxis(side).enableAutoSIPrefix(False)
-        self._legend = self._plot.addLegend(offset=(-5, 5))
+        self._legend = self._plot.addLegend(offset=legend_px)
         self._handles = Handles(self._plot)
         self._handles.marker.sigDragged.connect(self._marker_moved)
         self._handles.band.sigRegionChanged.connect(self._band_moved)
@@ -152,17 +155,18 @@ class SpectrumPlot(QWidget):
         self._handles.set_band(edges)
 
     def set_notes(self, notes: Iterable[tuple[float, float, str]]) -> None:
-        """Write short texts above points (x, y), such as the positions of peaks, in place of earlier ones."""
-        for item in self._notes:
-            self._plot.removeItem(item)
-        self._notes = []
-        for x, y, text in notes:
-            if self._log_y and y <= 0:
-                continue
-            item = pg.TextItem(text, color=self.colours.text, anchor=(0.5, 1))
-            item.setPos(x, np.log10(y) if self._log_y else y)
+        """Write short upright texts above points (x, y), such as the positions of peaks, in place of earlier ones."""
+        wanted = [note for note in notes if note[1] > 0 or not self._log_y]
+        while len(self._notes) > len(wanted):
+            self._plot.removeItem(self._notes.pop())
+        while len(self._notes) < len(wanted):
+            item = pg.TextItem(color=self.colours.text, anchor=(-0.1, 0.5), angle=90)
+            item.setZValue(10)
             self._plot.addItem(item, ignoreBounds=True)
             self._notes.append(item)
+        for item, (x, y, text) in zip(self._notes, wanted, strict=True):
+            item.setText(text)
+            item.setPos(x, np.log10(y) if self._log_y else y)
 
     def set_y_label(self, text: str) -> None:
         """Name the vertical axis."""

@@ -1,0 +1,108 @@
+"""`Newest`: work off the main thread, of which only the newest of its kind is wanted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
+
+__all__ = ["Newest", "Work"]
+
+Work = Callable[[], Iterator[Any]]  # each step gives an answer, or None where there is nothing to show yet
+
+
+class Newest(QObject):
+    """Does the newest work under each key, one step at a time, in one thread of its own.
+
+    Work asked for under a key replaces what was asked before. Urgent work goes ahead of the rest between any two of its
+    steps, so that a long one keeps nobody waiting. Answers and errors arrive on the main thread.
+
+    Parameters
+    ----------
+    answer : callable
+        ``answer(key, result)`` on the main thread; the result is an exception where the work raised it.
+    """
+
+    _arrived = Signal(object, object, object)
+
+    def __init__(self, answer: Callable[[Hashable, Any], None]) -> None:
+        super().__init__()
+        self._answer: Callable[[Hashable, Any], None] | None = answer
+        self._lock = threading.Condition()
+        self._work: dict[Hashable, tuple[bool, Iterator[Any]]] = {}
+        self._wanted: dict[Hashable, Iterator[Any]] = {}  # the newest of each key, also when it has been done
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._arrived.connect(self._take, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is still to be done."""
+        with self._lock:
+            return bool(self._work)
+
+    def ask(self, key: Hashable, work: Work, *, urgent: bool = False) -> None:
+        """Ask for work; returns at once."""
+        with self._lock:
+            if self._closed:
+                return
+            self._wanted[key] = work()
+            self._work[key] = (urgent, self._wanted[key])
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="crimson-spectra", daemon=True)
+                self._thread.start()
+            self._lock.notify()
+
+    def drop(self, key: Hashable) -> None:
+        """Want no more answers under a key."""
+        with self._lock:
+            self._work.pop(key, None)
+            self._wanted.pop(key, None)
+
+    def close(self) -> None:
+        """End; returns at once, while the thread may still finish the step it is in, to no effect."""
+        with self._lock:
+            self._closed, self._answer = True, None
+            self._work.clear()
+            self._wanted.clear()
+            self._lock.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._work or self._closed)
+                if self._closed:
+                    return
+                key = next((key for key, (urgent, _) in self._work.items() if urgent), None)
+                key = next(iter(self._work)) if key is None else key
+                _, steps = self._work[key]
+            done, answer = _step(steps)
+            with self._lock:
+                if self._closed:
+                    return
+                if self._wanted.get(key) is not steps:
+                    continue  # something newer has been asked for
+                if done:
+                    del self._work[key]
+                if answer is not None:
+                    try:
+                        self._arrived.emit(key, steps, answer)
+                    except RuntimeError:  # Qt itself has gone, as when the program ends
+                        return
+
+    def _take(self, key: Hashable, steps: Iterator[Any], answer: Any) -> None:
+        """Hand over an answer, unless something newer was asked for while it was on its way."""
+        if self._answer is not None and self._wanted.get(key) is steps:
+            self._answer(key, answer)
+
+
+def _step(steps: Iterator[Any]) -> tuple[bool, Any]:
+    """Take a step: whether it was the last, and the answer, which is the exception where one was raised."""
+    try:
+        return False, next(steps)
+    except StopIteration:
+        return True, None
+    except Exception as error:
+        return True, error
