@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 from scipy.linalg import solve_toeplitz
@@ -130,3 +131,19 @@ def test_few_points(points, padding):
 def test_settings_out_of_range_are_refused(wrong, message):
     with pytest.raises(CrimsonError, match=message):
         MEMSettings(**wrong)
+
+
+def test_simulated_tissue_as_well_as_published_for_kramers_kronig(shared_data):
+    with h5py.File(shared_data / "bcars_tissue.h5") as file:
+        image, reference, dark = (
+            file[f"BCARSImage/phantom_0/{name}"][...].reshape(-1, 1600)[:, ::-1] for name in ("phantom_0", "NRB_Pre", "Dark_Pre")
+        )
+    truth = np.load(shared_data / "bcars_tissue_truth.npz")
+    wavenumber, raman = truth["wavenumber"][::-1].astype(float), truth["raman"].reshape(-1, 1600)[:, ::-1]
+    lit, dark = (wavenumber > 450) & (wavenumber < 3800), dark.mean(axis=0)
+    u, s, v = np.linalg.svd(np.sqrt(np.clip(image - dark, 1, None)[:, lit]), full_matrices=False)
+    found = load_remover("mem")(((u[:, :12] * s[:12]) @ v[:12]) ** 2, wavenumber[lit], (reference.mean(axis=0) - dark)[lit])
+    window = (wavenumber > 600) & (wavenumber < 3400)
+    found, raman = found[:, window[lit]], raman[:, window]
+    assert np.median([np.corrcoef(a, b)[0, 1] for a, b in zip(found, raman, strict=True)]) > 0.969
+    assert relative_rms(found, raman) < 0.173
