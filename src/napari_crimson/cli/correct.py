@@ -25,7 +25,7 @@ def correct(
     recipe: Annotated[
         Path | None, typer.Option(help="A .toml, or a result to repeat; the options below take the place of what it says.")
     ] = None,
-    remover: Annotated[str | None, typer.Option(help="Name of a remover, or the path of your own .safetensors.  [default: cnn]")] = None,
+    remover: Annotated[str | None, typer.Option(help="cnn, rnn, kk, mem, or the path of your own .safetensors.  [default: cnn]")] = None,
     device: Device = "auto",
     precision: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16.  [default: auto]")] = None,
     uncertainty: Annotated[
