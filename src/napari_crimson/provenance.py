@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
-from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,12 +18,13 @@ import xarray as xr
 
 from napari_crimson import weights
 from napari_crimson._version import __version__
+from napari_crimson.carried import changed_settings, steps_of
 from napari_crimson.correction import Correction, RemoverLike, Settings
 from napari_crimson.remover import Remover, removers
 from napari_crimson.stack import MARKS
 from napari_crimson.toml import toml_from_dict
 
-__all__ = ["GIVEN", "fingerprint", "history_line", "record", "steps_of"]
+__all__ = ["GIVEN", "fingerprint", "history_line", "record"]
 
 GIVEN = "given"  # in a recipe: a function or an array that a script gave, which no file can repeat
 
@@ -44,16 +43,7 @@ def record(stack: xr.Dataset, correction: Correction, remover: Remover, settings
     marks = {mark: stack["cars"].attrs[mark] for mark in MARKS if mark in stack["cars"].attrs}
     removal = settings.recipe or _removal(remover, settings, asked)
     recipe = toml_from_dict({**removal, **({"step": steps} if (steps := steps_of(stack)) else {})})
-    return {**remover.provenance, **used, **holes, **cut, **holes, **marks, "recipe": recipe, "version": __version__, "date": when}
-
-
-def steps_of(stack: xr.Dataset) -> list[dict[str, Any]]:
-    """Steps of a pipeline that led to the intensities of a stack, as tables; none where it does not tell."""
-    try:
-        steps = tomllib.loads(str(stack.attrs.get("recipe", ""))).get("step", [])
-    except (ValueError, RecursionError):  # of a file from anywhere
-        return []
-    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    return {**remover.provenance, **used, **holes, **cut, **marks, "recipe": recipe, "version": __version__, "date": when}
 
 
 def _removal(remover: Remover, settings: Settings, asked: RemoverLike) -> dict[str, Any]:
@@ -62,7 +52,7 @@ def _removal(remover: Remover, settings: Settings, asked: RemoverLike) -> dict[s
         name: GIVEN if value is not None and not isinstance(value, str) else value or "none"
         for name, value in (("reference", settings.reference), ("dark", settings.dark))
     }
-    chosen = _changed_settings(getattr(remover, "settings", None))
+    chosen = changed_settings(getattr(remover, "settings", None))
     return {
         "remover": _remover_name(remover, asked),
         **spectra,
@@ -81,18 +71,6 @@ def _remover_name(remover: Remover, asked: RemoverLike) -> str:
     return remover.name if known else GIVEN
 
 
-def _changed_settings(settings: Any) -> dict[str, Any]:
-    """Values of a settings object that are not the default ones, those of settings within it among them."""
-    found: dict[str, Any] = {}
-    for field in fields(settings) if is_dataclass(settings) else ():
-        value = getattr(settings, field.name)
-        if is_dataclass(value):
-            found |= _changed_settings(value)
-        elif value != field.default:
-            found[field.name] = value
-    return found
-
-
 def history_line(note: dict[str, Any]) -> str:
     """Say the same in one line of a stack's history."""
     lit = f", bands with light: {note['lit_cm1'][0]:.0f} to {note['lit_cm1'][1]:.0f} cm⁻¹" if "lit_cm1" in note else ""
@@ -103,14 +81,20 @@ def history_line(note: dict[str, Any]) -> str:
     )
 
 
-def fingerprint(cars: da.Array, correction: Correction, note: dict[str, Any], tile: tuple[int, int]) -> str:
-    """Tell one job from another: its settings, its axis and spectra, and two pixels of the stack."""
+def fingerprint(cars: da.Array, correction: Correction, note: dict[str, Any], tile: tuple[int, int], *, prepared: bool = False) -> str:
+    """Tell one job from another: its settings, its axis and spectra, and two pixels of the stack.
+
+    Of a `prepared` stack the pixels count to four digits only: another number of threads may round an SVD otherwise.
+    """
     passing = ("date", "device", "grid", "history")  # may be taken up tomorrow, on another machine; a grid is known after work only
     plan: dict[str, Any] = {key: value for key, value in note.items() if key not in passing}
     plan |= {"names": correction.names, "dtype": str(cars.dtype), "chunks": cars.chunks, "tile": tile}
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
     middle, last = tuple(size // 2 for size in cars.shape[:-1]), tuple(size - 1 for size in cars.shape[:-1])
     pixels = [cars[at].compute(scheduler="synchronous") for at in (middle, last)]
+    if prepared:
+        digest.update(" ".join(f"{value:.3e}" for pixel in pixels for value in (pixel.mean(), pixel.std())).encode())
+        pixels = []
     for values in (correction.wavenumber, correction.dark, correction.reference, *pixels):
         digest.update(b"none" if values is None else np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

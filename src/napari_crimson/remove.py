@@ -19,6 +19,7 @@ import psutil
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from napari_crimson.carried import steps_of
 from napari_crimson.correction import Correction, Data, RemoverLike, Settings, SpectrumLike, plan_correction
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.ome_zarr import fit_tile
@@ -205,7 +206,7 @@ def _zarr_sink(output: str | Path, stack: xr.Dataset, correction: Correction, at
         cars.shape,
         cars["wavenumber"].values,
         correction.names,
-        fingerprint=fingerprint(cars.data, correction, attrs, tile),
+        fingerprint=fingerprint(cars.data, correction, attrs, tile, prepared=bool(steps_of(stack))),
         tile=tile,
         steps={dim: float(np.diff(stack[dim].values[:2])[0]) for dim in PIXEL_DIMS if dim in stack.coords and stack.sizes[dim] > 1},
         attrs=attrs,

@@ -30,7 +30,7 @@ _WANTED = {
     "pair": "two numbers, [first, last]",
     "numbers": "a list of numbers",
     "lines": "pairs of numbers, [[seen, true], …]",
-    "spectrum": "a number, or the path of a file with a spectrum",
+    "spectrum": "a number, a list of numbers, or the path of a file with a spectrum",
 }
 
 
@@ -43,7 +43,7 @@ class Option:
     name : str
     kind : str
         ``number``, ``integer``, ``switch`` (a bool), ``choice`` (one of `choices`), ``pair`` (two numbers), ``numbers``
-        (a list), ``lines`` (pairs: seen, true), ``spectrum`` (a number of counts, or the path of a file).
+        (a list), ``lines`` (pairs: seen, true), ``spectrum`` (counts, as a number or a list, or the path of a file).
     default : object
         None where leaving it out is a choice of its own, or where it is `required`.
     required : bool
@@ -101,14 +101,15 @@ class Option:
             case "choice":
                 return False
             case "pair":
-                return isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))
+                return _are_numbers(value) and len(value) == 2
             case "numbers":
-                return isinstance(value, tuple) and 0 < len(value) <= MOST_VALUES and all(map(_is_number, value))
+                return _are_numbers(value)
             case "lines":
-                pairs = isinstance(value, tuple) and 0 < len(value) <= MOST_VALUES
-                return pairs and all(isinstance(part, tuple) and len(part) == 2 and all(map(_is_number, part)) for part in value)
+                listed = isinstance(value, tuple) and 0 < len(value) <= MOST_VALUES
+                return listed and all(_are_numbers(pair) and len(pair) == 2 for pair in value)
             case "spectrum":
-                return _is_number(value) or (isinstance(value, str) and value != "" and value.isprintable())
+                path = isinstance(value, str) and value != "" and value.isprintable()
+                return path or _is_number(value) or _are_numbers(value)
 
 
 def options_of_function(
@@ -204,3 +205,7 @@ def _helps(documented: Any) -> dict[str, str]:
 
 def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, tuple) and 0 < len(value) <= MOST_VALUES and all(map(_is_number, value))

@@ -10,12 +10,13 @@ from typing import Any
 
 import xarray as xr
 
+from napari_crimson.carried import steps_of, with_steps
 from napari_crimson.correction import spectrum_on_axis
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.spectrum import read_spectrum
 from napari_crimson.pipeline.remover_settings import check_remover, check_settings, load_with_settings
 from napari_crimson.pipeline.steps import STEPS, StepKind
-from napari_crimson.provenance import GIVEN, steps_of
+from napari_crimson.provenance import GIVEN
 from napari_crimson.remove import Removal, plan_removal
 from napari_crimson.remover import Remover, removers
 from napari_crimson.stack import as_stack
@@ -117,7 +118,7 @@ class Pipeline:
         Raises
         ------
         CrimsonError
-            If it cannot be written.
+            If that fails.
         """
         path = Path(path).expanduser()
         try:
@@ -127,18 +128,17 @@ class Pipeline:
         return path
 
     def read_spectra(self, wavenumber: Any = None) -> dict[str, xr.DataArray]:
-        """Read the spectra that the recipe names by a path; `wavenumber` is the axis of a file that does not tell its own.
+        """Read the spectra that the recipe names by a path, with `wavenumber` as the axis of a file that does not tell its own.
 
-        Raises
-        ------
-        CrimsonError
-            If a file is missing or holds no spectrum, or a script once gave an array.
+        Raises `CrimsonError` if a file is missing or holds no spectrum, or a script once gave an array.
         """
         found = {}
         for name in ("reference", "dark"):
             value = getattr(self, name)
             if value == GIVEN:
-                raise CrimsonError(f"the {name} of this recipe was an array given by a script; name a file: {name}='FILE'")
+                raise CrimsonError(
+                    f"the {name} of this recipe was an array given by a script; name a file in its place, or 'auto' or 'none'"
+                )
             if value not in (OWN, NONE):
                 found[name] = read_spectrum(value, wavenumber)
         return found
@@ -184,7 +184,7 @@ class Pipeline:
             except CrimsonError as error:
                 raise CrimsonError(f"step {number} ({step.name}): {error}") from error
         steps = [*steps_of(stack), *self.table().get("step", [])]
-        return ds.assign_attrs(recipe=toml_from_dict({"step": steps})) if steps else ds
+        return with_steps(ds, steps) if steps else ds
 
     def plan(
         self,
@@ -200,7 +200,7 @@ class Pipeline:
         """Prepare a stack and make its removal ready to run.
 
         `remover` and `spectra` are those of `load_remover` and `read_spectra`, for a batch that loads them once; for the
-        others see `prepare` and `remove_background`, whose errors it raises too.
+        others, and the errors, see `prepare` and `remove_background`.
         """
         named = self.read_spectra() if spectra is None else spectra
         loaded = remover or self.load_remover(device=device)
@@ -220,8 +220,7 @@ class Pipeline:
     ) -> xr.Dataset:
         """Prepare a stack and remove its background.
 
-        `progress` is called after each block of the removal, `preparing` as `prepare` calls its own; for the others, the
-        result and the errors see `remove_background`.
+        `progress` is called after each block of the removal, `preparing` as by `prepare`; for the rest see `remove_background`.
         """
         job = self.plan(stack, output=output, device=device, resume=resume, progress=preparing)
         with closing(job.run()) as blocks:

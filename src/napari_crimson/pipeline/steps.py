@@ -85,15 +85,15 @@ def _are(known: Mapping[str, Any]) -> str:
     return f"are {', '.join(known)}" if known else "is none for it"
 
 
-def subtract_dark(ds: xr.Dataset, *, dark: float | str | None = None) -> xr.Dataset:
+def subtract_dark(ds: xr.Dataset, *, dark: float | tuple[float, ...] | str | None = None) -> xr.Dataset:
     """Subtract the dark counts from the intensities and from the reference.
 
     Parameters
     ----------
     ds : xarray.Dataset
         A stack.
-    dark : float or str, optional
-        Counts, or a file with a spectrum; left out, the dark of the stack.
+    dark : float, tuple of float or str, optional
+        Counts, for all bands or for each, or a file with a spectrum; left out, the dark of the stack.
     """
     if not isinstance(dark, str):
         return prepare.subtract_dark(ds, dark)

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from napari_crimson.carried import recorded
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.counts import check_dark
 from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
@@ -87,6 +88,7 @@ def inverse_anscombe(values: ArrayLike, /, *, noise: NoiseModel, dark: ArrayLike
     return counts
 
 
+@recorded
 def stabilise_variance(ds: xr.Dataset, noise: NoiseModel | None = None) -> xr.Dataset:
     """Stack of stabilised intensities, to be denoised by any means and given to `restore_counts`.
 
@@ -111,6 +113,7 @@ def stabilise_variance(ds: xr.Dataset, noise: NoiseModel | None = None) -> xr.Da
     return changed(ds, note, cars=(ds["cars"].dims, cars, attrs))
 
 
+@recorded
 def restore_counts(ds: xr.Dataset) -> xr.Dataset:
     """Undo `stabilise_variance`: counts, float32, with their dark.
 

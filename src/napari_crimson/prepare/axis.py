@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import make_interp_spline
 
+from napari_crimson.carried import recorded
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
 from napari_crimson.stack import check_axis
@@ -54,6 +55,7 @@ def wavelength_from_shift(shift_cm1: ArrayLike, long_nm: float, /) -> Float64:
     return np.asarray(1e7 / energy)
 
 
+@recorded
 def replace_axis(ds: xr.Dataset, wavenumber: ArrayLike) -> xr.Dataset:
     """Give a stack another axis (W,) in cm⁻¹, in the order of its present one; one that falls is turned, with the data.
 
@@ -68,6 +70,7 @@ def replace_axis(ds: xr.Dataset, wavenumber: ArrayLike) -> xr.Dataset:
     return new.isel(wavenumber=slice(None, None, -1)) if axis[0] > axis[-1] else new
 
 
+@recorded
 def calibrate_axis(ds: xr.Dataset, lines_cm1: Mapping[float, float], /, *, degree: int = 1) -> xr.Dataset:
     """Correct the axis by known lines.
 
@@ -105,6 +108,7 @@ def calibrate_axis(ds: xr.Dataset, lines_cm1: Mapping[float, float], /, *, degre
     return changed(ds, note, wavenumber=_coordinate(new))
 
 
+@recorded
 def crop(ds: xr.Dataset, first_cm1: float, last_cm1: float, /) -> xr.Dataset:
     """Keep the bands from `first_cm1` to `last_cm1`, ends included.
 
@@ -121,6 +125,7 @@ def crop(ds: xr.Dataset, first_cm1: float, last_cm1: float, /) -> xr.Dataset:
     return changed(kept, f"cropped to {first_cm1:g} to {last_cm1:g} cm⁻¹: {inside.size} of {axis.size} bands")
 
 
+@recorded
 def resample(ds: xr.Dataset, wavenumber: ArrayLike, /) -> xr.Dataset:
     """Bring a stack, and all in it that has a spectrum, to another axis.
 

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import savgol_filter
 
+from napari_crimson.carried import recorded
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
 from napari_crimson.remover.base import sound_pixels
@@ -38,6 +39,7 @@ def check_dark(ds: xr.Dataset, dark: NDArray[np.float64], /) -> None:
         )
 
 
+@recorded
 def subtract_dark(ds: xr.Dataset, dark: ArrayLike | None = None) -> xr.Dataset:
     """Subtract the dark counts from the intensities and from the reference.
 
@@ -75,6 +77,7 @@ def subtract_dark(ds: xr.Dataset, dark: ArrayLike | None = None) -> xr.Dataset:
     return changed(ds, f"dark subtracted ({counts.mean():g} counts on average)", cars=cars, reference=reference, dark=None)
 
 
+@recorded
 def subtract_offset(ds: xr.Dataset, *, counts: float | None = None, region_cm1: tuple[float, float] | None = None) -> xr.Dataset:
     """Subtract a residual offset from the intensities; the reference keeps its own.
 
@@ -114,6 +117,7 @@ def subtract_offset(ds: xr.Dataset, *, counts: float | None = None, region_cm1: 
     return changed(ds, f"offset subtracted: {said}", cars=cars)
 
 
+@recorded
 def smooth_reference(ds: xr.Dataset, *, window_cm1: float = 60.0, order: int = 2) -> xr.Dataset:
     """Smooth the measured reference with a moving polynomial (Savitzky and Golay, Anal. Chem. 36, 1627 (1964)).
 

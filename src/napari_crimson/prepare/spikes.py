@@ -20,6 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from napari_crimson.carried import recorded
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.step import changed, lazy_cars, map_spectra
 
@@ -62,6 +63,7 @@ class SpikeSettings:
             raise CrimsonError(f"most_bands {self.most_bands}: give 1 or more, such as 3")
 
 
+@recorded
 def remove_spikes(ds: xr.Dataset, settings: SpikeSettings | None = None) -> xr.Dataset:
     """Replace cosmic rays.
 

@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_crimson.carried import changed_settings, steps_of, with_steps
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.anscombe import NoiseModel, anscombe, inverse_anscombe
 from napari_crimson.prepare.counts import check_dark
@@ -121,7 +122,9 @@ class Decomposition:
         marked = (self.stack["cars"].dims, cars, {**self.stack["cars"].attrs, "svd_components": kept})
         chosen = "" if self.settings.components != "auto" or components is not None else ", chosen automatically"
         bad = f"; {self.bad_pixels} of {self.pixels} pixels hold no spectrum" if self.bad_pixels else ""
-        return changed(self.stack, f"denoised by SVD: {kept} components{chosen}, scaling {self.settings.scaling}{bad}", cars=marked)
+        step = {"name": "denoise_svd", **changed_settings(self.settings)} | ({} if components is None else {"components": components})
+        done = changed(self.stack, f"denoised by SVD: {kept} components{chosen}, scaling {self.settings.scaling}{bad}", cars=marked)
+        return with_steps(done, [*steps_of(self.stack), step])
 
     @property
     def _weights(self) -> Float64:
