@@ -39,7 +39,8 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         self._stack = ComboBox(name="stack", label="Stack", choices=self._stacks, tooltip="The measured CARS intensities.")
         self._plane = Label(name="plane", label="Shown", tooltip="The plane on the slider and its Raman shift.")
         self._axis = LineEdit(name="wavenumber", label="Axis", tooltip=HELP)
-        self._remover = ComboBox(name="remover", label="Remover", choices=removers(), tooltip="Trained networks; kk: Kramers–Kronig; mem: maximum entropy.")
+        about = "Trained networks; kk is Kramers–Kronig, mem maximum entropy."
+        self._remover = ComboBox(name="remover", label="Remover", choices=removers(), tooltip=about)
         self._device = ComboBox(name="device", label="Device", choices=lambda _: self._devices, tooltip="Where networks run.")
         self._reference, self._dark = (
             ComboBox(name=name, label=label, choices=lambda box: self._spectra(box.name), tooltip=_SPECTRUM_HELP)
