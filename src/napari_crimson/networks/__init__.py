@@ -1,4 +1,4 @@
-"""The networks: `features` of a spectrum, shared by both, then `cnn` or `rnn`. Pure modules, no files, no devices."""
+"""The networks: `features` of a spectrum, shared by all, then `cnn` or `rnn`, or `dense` to compare with. Pure modules, no files, no devices."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks.base import Network
 from napari_crimson.networks.cnn import CNN
+from napari_crimson.networks.dense import Dense
 from napari_crimson.networks.rnn import RNN
 
-__all__ = ["CNN", "NETWORKS", "RNN", "Network", "build"]
+__all__ = ["CNN", "NETWORKS", "RNN", "Dense", "Network", "build"]
 
-NETWORKS: dict[str, type[Network]] = {"cnn": CNN, "rnn": RNN}
+NETWORKS: dict[str, type[Network]] = {"cnn": CNN, "rnn": RNN, "dense": Dense}
 
 
 def build(network: str, arguments: dict[str, Any]) -> Network:
