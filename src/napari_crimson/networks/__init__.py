@@ -1,4 +1,4 @@
-"""The networks: `features` of a spectrum, shared by all, then `cnn` or `rnn`, or `dense` to compare with. Pure modules, no files, no devices."""
+"""The networks: `features` of a spectrum, then `cnn`, `rnn` or, to compare with, `dense`. Pure modules, no files, no devices."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["CHANNELS", "INPUTS", "features", "susceptibility_features"]
+__all__ = ["CHANNELS", "CHANNEL_NAMES", "INPUTS", "features", "susceptibility_features"]
 
 CHANNELS = 9
 _FLOOR = 3e-3  # of the mean intensity: below it a logarithm would show noise only
@@ -101,6 +101,15 @@ def susceptibility_features(cars: Tensor, wavenumber: Tensor, reference: Tensor)
 
 
 INPUTS = {"relative": features, "susceptibility": susceptibility_features}
+
+CHANNEL_NAMES = {  # of INPUTS, in their order, for people
+    "relative": (
+        "ln ratio", "gradient of ln ratio", "KK phase", "fast KK phase", "fast ln ratio", "ln reference", "axis", "spacing", "ln amplitude",
+    ),
+    "susceptibility": (
+        "intensity", "root of intensity", "gradient", "ln", "gradient of ln", "KK phase", "fast KK phase", "fast ln", "place",
+    ),
+}  # fmt: skip
 
 
 def _gradient(x: Tensor) -> Tensor:
