@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_crimson import remove_background, score, simulate_stack, weights
-from napari_crimson.compare import agreements, compare, has_truth
+from napari_crimson.compare import agreements, average, compare, has_truth
 from napari_crimson.errors import CrimsonError
 from napari_crimson.remover import FunctionRemover, Remover
 
@@ -188,3 +188,25 @@ def test_weights_of_one_name_are_told_apart_by_their_paths(stack: xr.Dataset, tm
     paths = [tmp_path / folder / "cnn.safetensors" for folder in ("a", "b")]
     result = compare(stack, paths, pixels=PIXELS)
     assert list(result["remover"].values) == [str(path) for path in paths]
+
+
+def test_average_is_over_the_pixels_that_hold_a_spectrum(stack: xr.Dataset) -> None:
+    result = compare(stack, [plain, "cnn"], pixels=[*PIXELS, (0, 0)])
+    mean = average(result)
+    raman = result["raman"].values[:, :3].astype(float)
+    assert mean["raman"].dims == ("remover", "wavenumber")
+    assert_allclose(mean["raman"], raman.mean(axis=1), rtol=1e-5)
+    assert_allclose(mean["raman_sd"], raman.std(axis=1, ddof=1), rtol=1e-5)
+    assert_allclose(mean["cars"], result["cars"].values[:3].mean(axis=0))
+    assert_allclose(
+        mean["difference_sd"].sel(remover="cnn")[:-20], result["difference"].sel(remover="cnn")[:3, :-20].std(axis=0, ddof=1), rtol=1e-4
+    )
+    assert mean.attrs == result.attrs
+    assert "uncertainty" not in mean
+
+
+@pytest.mark.parametrize("pixel", [(0, 0), (3, 4)])
+def test_average_of_one_pixel_has_no_deviation(stack: xr.Dataset, pixel: tuple[int, int]) -> None:
+    mean = average(compare(stack, [plain], pixels=[pixel]))
+    assert np.isnan(mean["raman_sd"]).all()
+    assert np.isfinite(mean["raman"][0, :-20]).all() == (pixel != (0, 0))

@@ -23,10 +23,10 @@ from napari_crimson.metrics import score
 from napari_crimson.pixels import Pixels, Region, choose_pixels, pixels_of_region, read_spectra
 from napari_crimson.remover import Remover, load_remover
 
-__all__ = ["Agreement", "agreements", "compare", "compare_spectra", "has_truth", "plan_comparison"]
+__all__ = ["TRUTH", "Agreement", "agreements", "average", "compare", "compare_spectra", "has_truth", "plan_comparison"]
 
 TRUTH = "truth"
-_BATCH = 256  # spectra: a network is several times slower on a few
+_BATCH = 64  # spectra: a network is several times slower on a few
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ def compare(
     wavenumber, reference, dark, device, precision
         As for `remove_background`.
     speed : bool
-        Also measure how fast each remover is, on batches of 256 made of these spectra.
+        Also measure how fast each remover is, on batches of 64 made of these spectra.
 
     Returns
     -------
@@ -168,6 +168,29 @@ def agreements(result: xr.Dataset) -> list[Agreement]:
         curves = {TRUTH: (result[TRUTH].values, "relative"), **curves}
         pairs = [*((TRUTH, name) for name in names), *pairs]
     return [_agreement(first, second, *curves[first], *curves[second]) for first, second in pairs]
+
+
+def average(result: xr.Dataset) -> xr.Dataset:
+    """Average a comparison over its spectra, without pixels that hold none.
+
+    Returns
+    -------
+    xarray.Dataset
+        The variables of `compare` without dim ``spectrum``, and ``<name>_sd``, the standard deviation between pixels; NaN of
+        a single one. ``uncertainty`` is left out: that of a mean is another.
+    """
+    images = result.drop_vars("uncertainty", errors="ignore")
+    sound = images["raman"].notnull().any(["remover", "wavenumber"])
+    images = images.drop_vars([name for name in images.coords if images[name].dims == ("spectrum",)])
+    kept = images.isel(spectrum=np.flatnonzero(sound)).astype(np.float64)
+    if not kept.sizes["spectrum"]:
+        kept = images.isel(spectrum=[0]).astype(np.float64) * np.nan
+    spectra = [name for name, values in kept.data_vars.items() if "spectrum" in values.dims]
+    spread = kept[spectra].std("spectrum", skipna=False, ddof=1 if kept.sizes["spectrum"] > 1 else 0)
+    if kept.sizes["spectrum"] == 1:
+        spread = spread * np.nan
+    mean = kept[spectra].mean("spectrum", skipna=False)
+    return mean.merge(spread.rename({name: f"{name}_sd" for name in spectra})).assign_attrs(result.attrs)
 
 
 def has_truth(data: xr.Dataset) -> bool:

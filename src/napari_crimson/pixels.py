@@ -98,7 +98,8 @@ def choose_pixels(stack: xr.Dataset) -> Pixels:
         raise CrimsonError(f"none of the {len(looked)} pixels looked at holds a sound spectrum; name pixels or a region")
     order = np.flatnonzero(sound)[np.argsort(light[sound], kind="stable")]
     index = looked[list(dict.fromkeys(int(order[at]) for at in (-1, (len(order) - 1) // 2, 0)))]
-    return Pixels(index=index, chosen=f"the brightest, median and dimmest of {len(looked)} pixels in three rows")
+    named = " ".join(map(_text, index))
+    return Pixels(index=index, chosen=f"the brightest, median and dimmest of {len(looked)} pixels in three rows, {named}")
 
 
 def read_spectra(cars: xr.DataArray, pixels: Pixels) -> NDArray[Any]:
