@@ -9,8 +9,8 @@
 
 from napari_crimson.pipeline.files import parse_pipeline, read_pipeline
 from napari_crimson.pipeline.options import Option
-from napari_crimson.pipeline.pipeline import Pipeline, Step
+from napari_crimson.pipeline.pipeline import Pipeline
 from napari_crimson.pipeline.remover_settings import remover_options
-from napari_crimson.pipeline.steps import STEPS, StepKind
+from napari_crimson.pipeline.steps import STEPS, Step, StepKind
 
 __all__ = ["STEPS", "Option", "Pipeline", "Step", "StepKind", "parse_pipeline", "read_pipeline", "remover_options"]

@@ -15,7 +15,8 @@ import xarray as xr
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.ome_zarr import NAMESPACE
-from napari_crimson.pipeline.pipeline import GIVEN, NONE, OWN, Pipeline, Step
+from napari_crimson.pipeline.pipeline import GIVEN, NONE, OWN, Pipeline
+from napari_crimson.pipeline.steps import Step
 
 __all__ = ["parse_pipeline", "read_pipeline"]
 
@@ -104,9 +105,9 @@ def _text(path: Path) -> str:
 
 
 def _recipe_of_result(path: Path) -> str:
-    text = None
-    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        text = json.loads(_text(path / "zarr.json"))["attributes"][NAMESPACE]["recipe"]
+    text, record = None, path / "zarr.json"
+    with suppress(ValueError, KeyError, TypeError, RecursionError):
+        text = json.loads(_text(record))["attributes"][NAMESPACE]["recipe"] if record.is_file() else None
     if not isinstance(text, str):
         raise CrimsonError(f"{path}: carries no recipe: no result of napari-crimson, or of a version before recipes; give a .toml")
     return text

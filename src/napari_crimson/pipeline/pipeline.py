@@ -15,7 +15,7 @@ from napari_crimson.correction import spectrum_on_axis
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.spectrum import read_spectrum
 from napari_crimson.pipeline.remover_settings import check_remover, check_settings, load_with_settings
-from napari_crimson.pipeline.steps import STEPS, StepKind
+from napari_crimson.pipeline.steps import Step
 from napari_crimson.provenance import GIVEN
 from napari_crimson.remove import Removal, plan_removal
 from napari_crimson.remover import Remover, removers
@@ -23,37 +23,13 @@ from napari_crimson.stack import as_stack
 from napari_crimson.stream import Progress
 from napari_crimson.toml import toml_from_dict
 
-__all__ = ["GIVEN", "NONE", "OWN", "Pipeline", "Step"]
+__all__ = ["GIVEN", "NONE", "OWN", "Pipeline"]
 
 Spectra = Mapping[str, xr.DataArray]
 
 MOST_STEPS = 100
 OWN, NONE = "auto", "none"
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a pipeline: a name of `STEPS`, and options that are not left at their defaults.
-
-    Raises
-    ------
-    CrimsonError
-        If the step or an option is unknown, or a value is not what it must be.
-    """
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.name not in STEPS:
-            raise CrimsonError(f"no step '{self.name}'; there are {', '.join(STEPS)}")
-        object.__setattr__(self, "options", self.kind.check(self.options))
-
-    @property
-    def kind(self) -> StepKind:
-        """What the step does, and what its options may be."""
-        return STEPS[self.name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +143,7 @@ class Pipeline:
         stack : xarray.Dataset
             As `open_stack` gives it.
         spectra : mapping, optional
-            Of `read_spectra`, where they have been read already.
+            Of `read_spectra`, where they have been read already; or whatever is to serve a recipe that says ``given``.
         progress : callable, optional
             Called with the name of a step and the fraction of it that is done, 0 to 1; whatever it raises ends the work.
 
@@ -249,4 +225,6 @@ class Pipeline:
                 ds = ds.assign({name: ("wavenumber", spectrum_on_axis(name, spectra[name], axis))})
             elif getattr(self, name) == NONE:
                 ds = ds.drop_vars(name, errors="ignore")
+            elif getattr(self, name) != OWN:
+                raise CrimsonError(f"the recipe wants the {name} '{getattr(self, name)}', which is not among the spectra given")
         return ds

@@ -20,7 +20,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io.spectrum import read_spectrum
 from napari_crimson.pipeline.options import MOST_VALUES, Bounds, Kind, Option, build_settings, options_of_function, options_of_settings
 
-__all__ = ["STEPS", "StepKind"]
+__all__ = ["STEPS", "Step", "StepKind"]
 
 Fraction = Callable[[float], object]
 
@@ -204,3 +204,27 @@ STEPS: dict[str, StepKind] = {  # in the usual order of work
         _step(prepare.restore_counts, "Restore the counts"),
     )
 }
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a pipeline: a name of `STEPS`, and options that are not left at their defaults.
+
+    Raises
+    ------
+    CrimsonError
+        If the step or an option is unknown, or a value is not what it must be.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name not in STEPS:
+            raise CrimsonError(f"no step '{self.name}'; there are {', '.join(STEPS)}")
+        object.__setattr__(self, "options", self.kind.check(self.options))
+
+    @property
+    def kind(self) -> StepKind:
+        """What the step does, and what its options may be."""
+        return STEPS[self.name]
