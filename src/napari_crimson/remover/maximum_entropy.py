@@ -37,7 +37,10 @@ class MEMSettings(RetrievalSettings):
     ----------
     poles_per_point : float
         Poles M of the model over points W of the spectrum. Fewer give a smoother phase, in less time, and broaden
-        narrow lines; as `padding` spreads the poles over more points, it asks for more of them.
+        narrow lines.
+    padding : int
+        Lengths of the spectrum over which its edge values are held, half of it on either side, for the series is periodic.
+        More asks for more poles.
 
     Raises
     ------
@@ -80,8 +83,8 @@ def maximum_entropy_phase(line_shape: Float64, /, *, poles: int, padding: int = 
     poles : int
         M, at least 1; of a spectrum of L points with its padding, at most (L − 1)/2 are used.
     padding : int
-        Lengths over which the edge values are held on either side. The model is periodic; without padding it would
-        join the two edges. Vartiainen's squeezing by K is the same with K = `padding`.
+        Lengths of the spectrum over which the edge values are held, half of it on either side. The model is periodic; without
+        padding it would join the two edges. Vartiainen's squeezing by K is the same with `padding` = 2 K.
 
     Returns
     -------
@@ -89,8 +92,8 @@ def maximum_entropy_phase(line_shape: Float64, /, *, poles: int, padding: int = 
         In radians, continuous along the spectrum, positive at peaks; zero on average over the padded spectrum.
     """
     points = line_shape.shape[1]
-    before, length = points * padding, points * (2 * padding + 1)
-    padded = np.pad(line_shape, ((0, 0), (before, before)), mode="edge")
+    before, length = points * padding // 2, points * (1 + padding)
+    padded = np.pad(line_shape, ((0, 0), (before, length - points - before)), mode="edge")
     lags = fft.rfft(padded, axis=1)[:, : min(poles, (length - 1) // 2) + 1].conj()
     lags[:, 0] *= 1.0 + LOADING
     model = fft.fft(levinson_durbin(np.ascontiguousarray(lags.T)).T, length, axis=1)
