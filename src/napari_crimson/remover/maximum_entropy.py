@@ -97,8 +97,8 @@ def maximum_entropy_phase(line_shape: Float64, /, *, poles: int, padding: int = 
     lags = fft.rfft(padded, axis=1)[:, : min(poles, (length - 1) // 2) + 1].conj()
     lags[:, 0] *= 1.0 + LOADING
     model = fft.fft(levinson_durbin(np.ascontiguousarray(lags.T)).T, length, axis=1)
-    # A has no zero outside the unit circle, so that its phase is the Hilbert transform of its logarithm, here good to a few
-    # hundredths; it tells which of the angles, 2π apart, is meant, also where they turn too fast to be unwrapped
+    # A has no zero outside the unit circle, so that its phase is the Hilbert transform of its logarithm, on this grid good to a
+    # fraction of a turn: it tells which of the angles, 2π apart, is meant, also where they turn too fast to be unwrapped
     angle = np.angle(model)
     turns = np.rint((_circular_hilbert(length)(-np.log(np.abs(model))) - angle) / (2 * np.pi))
     phase: Float64 = (angle + 2 * np.pi * turns)[:, before : before + points]
