@@ -10,7 +10,7 @@ from napari.qt.threading import create_worker
 from napari.utils.notifications import notification_manager, show_error
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.plugin.report import Phase, Report
+from napari_crimson.plugin.report import Ahead, Phase, Report
 
 if TYPE_CHECKING:
     from napari_crimson.stream import Progress
@@ -36,7 +36,7 @@ class BackgroundJob:
         self.listener = listener
         self._stop = threading.Event()
         self._progress: Progress | None = None
-        self._ahead: tuple[str, float] | None = None
+        self._ahead: Ahead | None = None
         self._complete = False
         self._error: Exception | None = None
         self._steps = self._guarded()
@@ -73,11 +73,17 @@ class BackgroundJob:
     def _end(self) -> None:
         """Tidy up, on the main thread."""
 
-    def _heed(self, doing: str, fraction: float) -> None:
+    def _heed(self, doing: str, part: float) -> None:
         """Tell, from inside a long step in the thread, how far it is; raises where the job has been cancelled."""
         if self._stop.is_set():
             raise _CancelledError
-        self._worker.yielded.emit((doing, fraction))
+        self._worker.yielded.emit(Ahead(doing, part))
+
+    def _heed_step(self, name: str, part: float) -> None:
+        """The same of a step of a recipe."""
+        from napari_crimson.pipeline import STEPS
+
+        self._heed(STEPS[name].title, part)
 
     def _guarded(self) -> Generator[Any, None, None]:
         """The work, which never raises: the worker takes a RuntimeError for its own death."""
@@ -91,7 +97,7 @@ class BackgroundJob:
     def _take(self, news: Any) -> None:
         if self._stop.is_set():
             return
-        if isinstance(news, tuple):
+        if isinstance(news, Ahead):
             self._ahead = news
             self._report("preparing")
         else:

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from napari_crimson.plugin.background import BackgroundJob, tell
@@ -15,10 +16,10 @@ from napari_crimson.plugin.live import LiveLayer, growing_data, sample_block
 from napari_crimson.plugin.report import Report
 
 if TYPE_CHECKING:
-    import xarray as xr
     from napari.components import ViewerModel
     from napari.layers import Image
 
+    from napari_crimson.pipeline import Pipeline
     from napari_crimson.remove import Removal
 
 __all__ = ["RemovalJob", "tell"]
@@ -37,6 +38,8 @@ class RemovalJob(BackgroundJob):
         The stack that `source` shows.
     options : mapping
         Keyword arguments of ``plan_removal``.
+    recipe : Pipeline, optional
+        Steps that go ahead, and the removal; where it is given, only output, device and spectra of the options count.
     listener : callable, optional
         Called with each `Report`; set it to None to be left alone.
     """
@@ -50,11 +53,13 @@ class RemovalJob(BackgroundJob):
         stack: xr.Dataset,
         options: Mapping[str, Any],
         *,
+        recipe: Pipeline | None = None,
         listener: Callable[[Report], None] | None = None,
     ) -> None:
         super().__init__(listener=listener)
         self.live: LiveLayer | None = None
         self._viewer, self._source, self._stack, self._options = viewer, source, stack, dict(options)
+        self._recipe = recipe
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -63,14 +68,27 @@ class RemovalJob(BackgroundJob):
 
     def _work(self) -> Generator[Any, None, None]:
         """Plan and run."""
-        from napari_crimson.remove import plan_removal
-
-        removal = plan_removal(self._stack, **self._options)
+        removal = self._plan()
         with closing(removal.sink):
             if self._stop.is_set():
                 return
             yield removal
             yield from self._blocks(removal)
+
+    def _plan(self) -> Removal:
+        if self._recipe is None:
+            from napari_crimson.remove import plan_removal
+
+            return plan_removal(self._stack, **self._options)
+        layers = {name: self._options[name] for name in ("reference", "dark") if isinstance(self._options[name], xr.DataArray)}
+        files = self._recipe.with_changes(**dict.fromkeys(layers, "none")).read_spectra(self._stack["wavenumber"].values)
+        return self._recipe.plan(
+            self._stack,
+            output=self._options["output"],
+            device=self._options["device"],
+            spectra={**files, **layers},
+            progress=self._heed_step,
+        )
 
     def _blocks(self, removal: Removal) -> Generator[Any, None, None]:
         """Run to the end or until told to stop, yielding at most ten times a second."""

@@ -31,6 +31,7 @@ __all__ = [
     "axis_falls",
     "axis_of_layer",
     "bands_front",
+    "even_step",
     "give_axis",
     "layer_data",
     "layer_data_from_stack",
@@ -78,7 +79,7 @@ def layer_data(stack: xr.Dataset, variable: str, *, name: str) -> LayerData:
     """Make the layer of one image of a stack."""
     cars = stack[variable]
     axis = cars["wavenumber"].values
-    even = _even_step(axis)
+    even = even_step(axis)
     dims = ("wavenumber", *cars.dims[:-1])
     steps = {dim: float(cars[dim][1] - cars[dim][0]) for dim in dims[1:] if dim in cars.coords and cars.sizes[dim] > 1}
     attributes = {
@@ -224,7 +225,7 @@ def _lazy(data: Any) -> Any:
     return data if isinstance(data, np.ndarray | da.Array) else da.from_array(data, chunks=getattr(data, "chunks", "auto"), name=False)  # type: ignore[no-untyped-call]
 
 
-def _even_step(axis: NDArray[np.float64]) -> float | None:
+def even_step(axis: NDArray[np.float64]) -> float | None:
     """Mean step of an axis (W,) that is even within tolerance, else None."""
     if axis.size < 2:
         return None

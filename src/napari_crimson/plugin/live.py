@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_crimson.plugin.contrast import limits
-from napari_crimson.plugin.layers import KEY, PARTIAL, axis_falls, bands_front, metadata_from_stack, plane_shown
+from napari_crimson.plugin.layers import KEY, PARTIAL, bands_front, metadata_from_stack, plane_shown
+from napari_crimson.plugin.placement import placement
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -35,8 +36,7 @@ class LiveLayer:
     viewer : napari.components.ViewerModel
         Gets the new layer.
     source : napari.layers.Image
-        Lends scale, translate, units and axis labels. Where its axis falls, while a stack's rises,
-        the new layer is mirrored, so that both show the same wavenumber.
+        Lends scale, translate, units and axis labels (see `placement`).
     removal : Removal
         The planned work; its sink is shown.
     """
@@ -47,17 +47,10 @@ class LiveLayer:
         self._samples: list[NDArray[np.float32]] = []
         self._limits = (0.0, 1.0)
         data = growing_data(removal)
-        scale, translate = np.array(source.scale, dtype=float), np.array(source.translate, dtype=float)
-        if axis_falls(source):
-            translate[0] += scale[0] * (data.shape[0] - 1)
-            scale[0] *= -1
         self.layer: Image = viewer.add_image(
             data,
             name=f"{source.name} · {removal.remover.name}",
-            scale=scale,
-            translate=translate,
-            units=source.units,
-            axis_labels=source.axis_labels,
+            **placement(source, removal.dataset["wavenumber"].values),
             contrast_limits=self._limits,
             rgb=False,
             metadata={KEY: self._record("partial")},

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import napari
     import xarray as xr
 
-__all__ = ["RemovalSettings"]
+__all__ = ["RemovalSettings", "is_measured", "needs_axis", "take_typed_axis"]
 
 _MEMORY, _FOLDER = "in memory", "in a zarr folder"
 _OWN, _NONE = "auto", "none"
@@ -87,10 +87,8 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         layer = self._layer()
         if layer is None:
             raise CrimsonError("there is no stack to work on; open one, or File › Open Sample › CRIMSON")
-        typed = wavenumber_from_text(self._axis.value) if _needs_axis(layer) else None
-        if typed is not None:
-            give_axis(layer, given_axis(typed, layer.data.shape[0]))
-            self._show_wavenumber()
+        take_typed_axis(layer, self._axis.value)
+        self._show_wavenumber()
         return layer
 
     def removal_options(self, stack: xr.Dataset) -> dict[str, Any]:
@@ -108,13 +106,13 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
                 raise CrimsonError("no folder is chosen for the result; name one, such as tissue.zarr, or keep the result in memory")
             output = output.with_name(output.name.removesuffix(".zarr") + ".zarr")
         spectra = {
-            name: choice if choice == _OWN else None if choice == _NONE else spectrum_from_layer(self._viewer.layers[choice[1]], stack)
+            name: choice if choice == _OWN else None if choice == _NONE else self._spectrum(choice, stack)
             for name, choice in (("reference", self._reference.value), ("dark", self._dark.value))
         }
         return {"remover": self._remover.value, "device": self._device.value, "output": output, **spectra}
 
     def _stacks(self, _: Any = None) -> list[str]:
-        return [layer.name for layer in self._viewer.layers if _is_stack(layer) and _ours(layer).get("variable", "cars") == "cars"]
+        return [layer.name for layer in self._viewer.layers if is_measured(layer)]
 
     def _spectra(self, name: str) -> list[tuple[str, Any]]:
         """Choices for a reference or dark: the stack's own, none, or a layer with as many planes."""
@@ -125,6 +123,9 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         fitting = [layer.name for layer in others if layer.data.shape[0] == source.data.shape[0]]
         own = [("from the file", _OWN)] if name in _ours(source) else []
         return [*own, ("none", _NONE), *((f"layer {other}", ("layer", other)) for other in fitting)]
+
+    def _spectrum(self, choice: tuple[str, str], stack: xr.Dataset) -> Any:
+        return spectrum_from_layer(self._viewer.layers[choice[1]], stack)
 
     def _layer(self) -> Image | None:
         """The layer chosen as the stack, while it is there."""
@@ -150,7 +151,7 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         self._reference.reset_choices()
         self._dark.reset_choices()
         layer = self._layer()
-        self._axis.visible = layer is not None and _needs_axis(layer)
+        self._axis.visible = layer is not None and needs_axis(layer)
         self._show_wavenumber()
 
     def _output_changed(self) -> None:
@@ -185,5 +186,24 @@ def _is_stack(layer: Any) -> bool:
     return isinstance(layer, Image) and not layer.rgb and layer.ndim >= 3
 
 
-def _needs_axis(layer: Image) -> bool:
+def is_measured(layer: Any) -> bool:
+    """Tell whether a layer can be a stack of measured intensities."""
+    return _is_stack(layer) and _ours(layer).get("variable", "cars") == "cars"
+
+
+def needs_axis(layer: Image) -> bool:
+    """Tell whether the wavenumber axis of a layer is for the user to give."""
     return "wavenumber" not in _ours(layer) or "given" in _ours(layer)
+
+
+def take_typed_axis(layer: Image, text: str) -> None:
+    """Give a layer the axis that was typed, if anything was and it has none of its own.
+
+    Raises
+    ------
+    CrimsonError
+        If what was typed is no axis for it.
+    """
+    typed = wavenumber_from_text(text) if needs_axis(layer) else None
+    if typed is not None:
+        give_axis(layer, given_axis(typed, layer.data.shape[0]))

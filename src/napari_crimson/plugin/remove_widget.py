@@ -10,7 +10,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.job import RemovalJob, tell
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.looks import align_labels, fit_text
-from napari_crimson.plugin.removal_settings import RemovalSettings
+from napari_crimson.plugin.removal_recipe import RemovalRecipe
 from napari_crimson.plugin.report import Report, part_done, status_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["RemoveWidget"]
 _STEPS = 1000  # of the progress bar
 
 
-class RemoveWidget(RemovalSettings):
+class RemoveWidget(RemovalRecipe):
     """Settings, Run, progress and Cancel of one removal at a time."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
@@ -53,11 +53,12 @@ class RemoveWidget(RemovalSettings):
             source = self.source()
             stack = stack_from_layer(source)
             options = self.removal_options(stack)
+            recipe = self.run_recipe()
         except CrimsonError as error:
             self._report(Report(phase="failed", error=error))
             tell(error)
             return
-        self._job = RemovalJob(self._viewer, source, stack, options, listener=self._report)
+        self._job = RemovalJob(self._viewer, source, stack, options, recipe=recipe, listener=self._report)
         self._job.start()
 
     def cancel(self) -> None:

@@ -8,27 +8,35 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from napari_crimson.stream import Progress
 
-__all__ = ["Phase", "Report", "part_done", "status_text"]
+__all__ = ["Ahead", "Phase", "Report", "part_done", "status_text"]
 
 _THIN = "\u202f"  # narrow no-break space between thousands
 
 Phase = Literal["starting", "preparing", "running", "complete", "cancelled", "failed"]
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """What goes ahead of the blocks, and the part of it that is done."""
+
+    doing: str
+    part: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a job tells its listener, on the main thread; `ahead` is what goes ahead of the blocks, and the part of it done."""
+    """What a job tells its listener, on the main thread."""
 
     phase: Phase
     progress: Progress | None = None
-    ahead: tuple[str, float] | None = None
+    ahead: Ahead | None = None
     error: Exception | None = None
 
 
 def part_done(report: Report) -> float:
     """How far a job is, from 0 to 1, for a bar."""
     if report.phase == "preparing" and report.ahead:
-        return report.ahead[1]
+        return report.ahead.part
     return 0.0 if report.progress is None else report.progress.pixels_done / report.progress.pixels
 
 
@@ -40,7 +48,7 @@ def status_text(report: Report) -> str:
     if report.phase == "failed":
         return f"Stopped: {report.error}"
     if report.phase == "preparing" and report.ahead:
-        return f"Preparing: {report.ahead[0]}, {100 * report.ahead[1]:.0f}{_THIN}%"
+        return f"Preparing: {report.ahead.doing}, {100 * report.ahead.part:.0f}{_THIN}%"
     if progress is None:
         return {"complete": "Complete.", "cancelled": "Cancelled before the first block."}.get(report.phase, "")
     done = f"{_count(progress.pixels_done)} of {_count(progress.pixels)} pixels"

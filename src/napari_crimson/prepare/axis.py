@@ -110,7 +110,7 @@ def calibrate_axis(ds: xr.Dataset, lines_cm1: Mapping[float, float], /, *, degre
 
 @recorded
 def crop(ds: xr.Dataset, first_cm1: float, last_cm1: float, /) -> xr.Dataset:
-    """Keep the bands from `first_cm1` to `last_cm1`, ends included.
+    """Keep a part of the axis, ends included.
 
     Raises
     ------

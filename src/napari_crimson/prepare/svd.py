@@ -183,7 +183,9 @@ def decompose(ds: xr.Dataset, settings: SVDSettings | None = None, *, progress: 
 
 
 def denoise_svd(ds: xr.Dataset, settings: SVDSettings | None = None, *, progress: Callable[[float], object] | None = None) -> xr.Dataset:
-    """Denoise a stack by SVD: it is read once now, and again when the result, lazy float32 counts, is computed.
+    """Denoise a stack by SVD: keep the components that hold signal.
+
+    The stack is read once now, and again when the result, lazy float32 counts, is computed.
 
     Parameters and result are those of `decompose` and `Decomposition.denoise`.
 
