@@ -38,8 +38,9 @@ class SpectrumPlot(QWidget):
         What the plot shows, for screen readers and as the name of saved files.
     x_label, y_label : str
         With their units.
-    legend_px : (int, int)
+    legend_px : (int, int), optional
         Where the legend is at first: pixels from the left and from the top, or, negative, from the right and the bottom.
+        None hides it.
 
     Attributes
     ----------
@@ -59,7 +60,7 @@ class SpectrumPlot(QWidget):
         name: str = "Spectra",
         x_label: str = "Raman shift (cm⁻¹)",
         y_label: str = "",
-        legend_px: tuple[int, int] = (-5, 5),
+        legend_px: tuple[int, int] | None = (-5, 5),
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -71,7 +72,8 @@ class SpectrumPlot(QWidget):
         self.view = pg.PlotWidget(enableMenu=False)
         self.view.setAccessibleName(name)
         self.view.setToolTip("Wheel to zoom, drag to move, double-click for all of it; a click on the legend hides a line.")
-        self.view.setMinimumHeight(120)
+        self.view.setMinimumSize(200, 120)
+        self.view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)  # its own wish is half a window
         self._plot = self.view.getPlotItem()
         self._plot.ctrlMenu.setParent(self, self._plot.ctrlMenu.windowFlags())  # else it outlives the plot
         self._plot.hideButtons()
@@ -79,7 +81,8 @@ class SpectrumPlot(QWidget):
         self._plot.setLabel("left", y_label)
         for side in ("bottom", "left"):
             self._plot.getAxis(side).enableAutoSIPrefix(False)
-        self._legend = self._plot.addLegend(offset=legend_px)
+        self._legend = self._plot.addLegend(offset=legend_px or (0, 0))
+        self._legend.setVisible(legend_px is not None)
         self._handles = Handles(self._plot)
         self._handles.marker.sigDragged.connect(self._marker_moved)
         self._handles.band.sigRegionChanged.connect(self._band_moved)
