@@ -91,10 +91,11 @@ def fingerprint(cars: da.Array, correction: Correction, note: dict[str, Any], ti
     plan |= {"names": correction.names, "dtype": str(cars.dtype), "chunks": cars.chunks, "tile": tile}
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
     middle, last = tuple(size // 2 for size in cars.shape[:-1]), tuple(size - 1 for size in cars.shape[:-1])
-    pixels = [cars[at].compute(scheduler="synchronous") for at in (middle, last)]
+    # both at once: a chunk they share may be costly to make
+    pixels = da.compute(cars[middle], cars[last], scheduler="synchronous")  # type: ignore[no-untyped-call]
     if prepared:
         digest.update(" ".join(f"{value:.3e}" for pixel in pixels for value in (pixel.mean(), pixel.std())).encode())
-        pixels = []
+        pixels = ()
     for values in (correction.wavenumber, correction.dark, correction.reference, *pixels):
         digest.update(b"none" if values is None else np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

@@ -15,7 +15,7 @@ from napari_crimson.errors import CrimsonError
 
 __all__ = ["correct"]
 
-_SPECTRUM = "auto (the file's own), none, or a stack or two-column text file.  [default: auto]"
+_SPECTRUM = "auto (the file's own), none, or a stack or two-column text file; auto if left out."
 
 
 @app.command()
@@ -23,13 +23,13 @@ def correct(
     files: Annotated[list[Path], typer.Argument(help="Stacks to correct.")],
     out: Annotated[Path, typer.Option(help="Folder for the results, FILE.zarr each.", file_okay=False)],
     recipe: Annotated[
-        Path | None, typer.Option(help="A .toml, or a result to repeat; the options below take the place of what it says.")
+        Path | None, typer.Option(help="A .toml, or a result to repeat; what is given beside it takes the place of what it says.")
     ] = None,
-    remover: Annotated[str | None, typer.Option(help="cnn, rnn, kk, mem, or the path of your own .safetensors.  [default: cnn]")] = None,
+    remover: Annotated[str | None, typer.Option(help="cnn, rnn, kk, mem, or the path of your own .safetensors; cnn if left out.")] = None,
     device: Device = "auto",
-    precision: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16.  [default: auto]")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16; auto if left out.")] = None,
     uncertainty: Annotated[
-        bool | None, typer.Option("--uncertainty/--no-uncertainty", help="Also write the standard deviation.  [default: no]")
+        bool | None, typer.Option("--uncertainty/--no-uncertainty", help="Also write the standard deviation; not if left out.")
     ] = None,
     reference: Annotated[str | None, typer.Option(help=_SPECTRUM, metavar="FILE")] = None,
     dark: Annotated[str | None, typer.Option(help=_SPECTRUM, metavar="FILE")] = None,

@@ -155,6 +155,8 @@ class Pipeline:
         ds = self._with_spectra(as_stack(stack), self.read_spectra() if spectra is None else spectra)
         for number, step in enumerate(self.steps, start=1):
             tell = None if progress is None else lambda part, name=step.name: progress(name, part)
+            if tell is not None:
+                tell(0.0)
             try:
                 ds = step.kind.run(ds, step.options, tell)
             except CrimsonError as error:
