@@ -88,7 +88,10 @@ def test_a_remover_never_sees_stabilised_values(tissue: xr.Dataset) -> None:
         remove_background(prepare.stabilise_variance(tissue), "kk")
 
 
-@pytest.mark.parametrize("text", ["step = 3", "[[[", "step = [1, 2]", "a" * 100, "x = " + "[" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    ["step = 3", "[[[", "step = [1, 2]", "a" * 100, "x = " + "[" * 5000, "[[step]]\nx = 1979-05-27", "[[step]]\nx" + ".x" * 5000 + " = 1"],
+)
 def test_a_recipe_that_is_none_counts_for_nothing(text: str, tissue: xr.Dataset) -> None:
     assert steps_of(tissue.assign_attrs(recipe=text)) == []
 

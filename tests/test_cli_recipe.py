@@ -52,7 +52,8 @@ def test_a_recipe_gives_the_same_numbers_from_script_file_and_result(
     assert run("recipe", "--from", tmp_path / "2" / "cell.zarr") == 0
     printed = capsys.readouterr().out
     assert printed == recipe.read_text(encoding="utf-8")
-    (tmp_path / "again.toml").write_text(printed)
+    assert run("recipe", "--from", tmp_path / "2" / "cell.zarr", "--out", tmp_path / "again.toml") == 0
+    assert (tmp_path / "again.toml").read_text(encoding="utf-8") == printed
     assert run("correct", stack, "--out", tmp_path / "3", "--recipe", tmp_path / "again.toml") == 0
     script = RECIPE.run(open_stack(stack))["raman"].values
     assert script.shape == (9, 10, 66)
@@ -133,6 +134,7 @@ def test_the_list_of_steps_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_recipe_without_a_wish_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("recipe") == 2
+    assert run("recipe", "--list", "--out", tmp_path / "r.toml") == 2
     capsys.readouterr()
     assert run("recipe", "--from", tmp_path) == 1
     assert "carries no recipe" in capsys.readouterr().err

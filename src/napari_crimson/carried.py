@@ -29,7 +29,8 @@ def steps_of(stack: xr.Dataset) -> list[dict[str, Any]]:
         steps = tomllib.loads(str(stack.attrs.get("recipe", ""))).get("step", [])
     except (ValueError, RecursionError):  # of a file from anywhere
         return []
-    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    sound = isinstance(steps, list) and all(isinstance(step, dict) and _is_flat(step) for step in steps)
+    return steps if sound else []
 
 
 def with_steps(stack: xr.Dataset, steps: Sequence[Mapping[str, Any]]) -> xr.Dataset:
@@ -63,6 +64,13 @@ def changed_settings(settings: Any) -> dict[str, Any]:
         elif value != field.default:
             found[field.name] = _plain(value)
     return found
+
+
+def _is_flat(step: Mapping[str, Any]) -> bool:
+    """Tell whether a table holds nothing but numbers, words, and lists and pairs of these, as those of steps do."""
+    parts = [part for value in step.values() for part in (value if isinstance(value, list) else [value])]
+    singles = [single for part in parts for single in (part if isinstance(part, list) else [part])]
+    return all(key.isidentifier() for key in step) and all(isinstance(single, str | bool | int | float) for single in singles)
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_crimson.cli.app import app
+from napari_crimson.cli.terminal import printable
 
 if TYPE_CHECKING:
     from napari_crimson.pipeline import Option
@@ -19,16 +20,18 @@ __all__ = ["recipe"]
 @app.command()
 def recipe(
     source: Annotated[Path | None, typer.Option("--from", help="A result or a .toml: check its recipe and print it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="With --from: write it to this .toml instead.", dir_okay=False)] = None,
     steps: Annotated[bool, typer.Option("--list", help="List the steps of a preparation and their options.")] = False,
 ) -> None:
     """Recipes for `correct --recipe`: what may be in one, and what a result was made by."""
     from napari_crimson.pipeline import STEPS, read_pipeline, remover_options
     from napari_crimson.remover import removers
 
-    if source is None and not steps:
+    if source is None and (out or not steps):
         raise typer.BadParameter("give --list, or --from a result or a .toml", param_hint="--list / --from")
     if source is not None:
-        typer.echo(read_pipeline(source).to_toml(), nl=False)
+        pipeline = read_pipeline(source)
+        typer.echo(printable(pipeline.write(out)) if out else pipeline.to_toml(), nl=out is not None)
     if steps:
         for kind in STEPS.values():
             typer.echo(f'[[step]]\nname = "{kind.name}"  # {kind.help}')
