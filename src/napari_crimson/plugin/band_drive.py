@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
+    from napari_crimson.analysis.band_names import Band
     from napari_crimson.plugin.newest import Newest
     from napari_crimson.plugin.spectra_source import Pixel, SpectraSource
     from napari_crimson.plugin.spectrum_plots import SpectrumPlots
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["BAND", "BandDrive"]
 
 BAND = "band"  # the key of this work
-_WIDTH_CM1 = 20.0  # of the band at first
+_WIDTH = 0.02  # of the axis: the band at first
 _REST_MS = 100  # a line that is dragged goes to the slider when it rests: napari reads planes on the main thread
 
 
@@ -93,11 +94,25 @@ class BandDrive(QObject):
         self._viewer.dims.set_point(self._viewer.dims.ndim - self._layer.ndim, float(world))
         self._slider_moved()
 
+    def go_to_band(self, band: Band) -> None:
+        """Bring slider, line and, while it is shown, the band to a band of the analysis."""
+        if self.edges is not None:
+            self._moving = True
+            self.go_to(band.centre_cm1)
+            self._moving = False
+            self.edges = band.edges_cm1
+            self._plots.set_band(self.edges)
+            self._ask()
+        else:
+            self.go_to(band.centre_cm1)
+
     def show_band(self, *, on: bool) -> None:
         """Show the mean over the band in place of single planes, or stop that."""
-        if on and self._layer is not None and self._image is None and self.wavenumber is not None:
+        if on and self._layer is not None and self._source is not None and self._image is None and self.wavenumber is not None:
             self._image = BandImage(self._viewer, self._layer)
-            self.edges = (self.wavenumber - _WIDTH_CM1 / 2, self.wavenumber + _WIDTH_CM1 / 2)
+            axis, at = self._source.wavenumber, self.wavenumber
+            half = _WIDTH / 2 * float(axis[-1] - axis[0])
+            self.edges = (at - half, at + half)
             self._ask()
         elif not on and self._image is not None:
             self._newest.drop(BAND)

@@ -58,7 +58,7 @@ class LayerBox(QComboBox):
         if layer in self._layers:
             self.setCurrentIndex(self._layers.index(layer))
 
-    def close_box(self) -> None:
+    def let_go(self) -> None:
         """Let go of the viewer."""
         for event in self._events:
             event.disconnect(self._fill)

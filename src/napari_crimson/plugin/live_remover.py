@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,11 @@ class LiveRemover:
             self._relative = remover.convention == "relative"
             _, self._correction = plan_correction(self._stack, remover, Settings(uncertainty=remover.gives_uncertainty))
         return self._correction
+
+    def steps(self) -> Iterator[None]:
+        """Load as work for a thread."""
+        self.load()
+        yield
 
     def __call__(self, raw: NDArray[Any]) -> Corrected:
         """Correct raw spectra (N, W) as stored."""

@@ -44,8 +44,8 @@ class Pins:
         """The layer of the pins, while it is in the viewer."""
         return self._layer if self._layer is not None and self._layer in self._viewer.layers else None
 
-    def add(self, pixel: Pixel) -> None:
-        """Pin a pixel; one that is pinned is let go."""
+    def toggle(self, pixel: Pixel) -> None:
+        """Pin a pixel, or let it go where it is pinned."""
         layer = self.layer
         if layer is None:
             layer = self._make_layer(pixel)

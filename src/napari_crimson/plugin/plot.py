@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Line", "SpectrumPlot"]
 
 
+_AXIS_PX = 62  # for all plots, so that linked ones stand one under the other and no number moves them
+
+
 class SpectrumPlot(QWidget):
     """Lines over one axis.
 
@@ -81,6 +84,7 @@ class SpectrumPlot(QWidget):
         self._plot.setLabel("left", y_label)
         for side in ("bottom", "left"):
             self._plot.getAxis(side).enableAutoSIPrefix(False)
+        self._plot.getAxis("left").setWidth(_AXIS_PX)
         self._legend = self._plot.addLegend(offset=legend_px or (0, 0))
         self._legend.setVisible(legend_px is not None)
         self._handles = Handles(self._plot)
@@ -192,6 +196,12 @@ class SpectrumPlot(QWidget):
     def show_all(self) -> None:
         """Zoom to all lines, and follow them."""
         self._plot.enableAutoRange()
+
+    def settle(self) -> None:
+        """Bring the zoom up to date now, else pyqtgraph does so while it paints, and paints again."""
+        self.view.scene().prepareForPaint()
+        for item in self._notes:
+            item.updateTransform()
 
     def link_x(self, other: SpectrumPlot) -> None:
         """Zoom and move along x together with another plot."""

@@ -8,8 +8,9 @@ import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
+from napari_crimson.analysis.band_names import NAMED_BANDS, Band, band_of
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.marks import is_marks
@@ -18,10 +19,9 @@ from napari_crimson.remover import removers
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["SpectrumControls", "is_stack", "wavenumber_of"]
+__all__ = ["SpectrumControls", "band_from_text", "is_stack"]
 
 NO_REMOVER = "none"
-BANDS = {"CH₂ 2850": 2850.0, "CH₃ 2935": 2935.0, "phenylalanine 1004": 1004.0, "amide I 1655": 1655.0}
 
 
 class SpectrumControls(QWidget):
@@ -50,13 +50,15 @@ class SpectrumControls(QWidget):
         self.goto.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.background = QCheckBox("Background")
         self.uncertainty = QCheckBox("Uncertainty")
-        self.kk = QCheckBox("KK beside it")
+        self.kk = QCheckBox("KK")
         self.peaks = QCheckBox("Peaks")
         self.band = QCheckBox("Band image")
         self.pin = QPushButton("Pin")
         self.pin.setCheckable(True)
         self.clear = QPushButton("Clear pins")
-        self.status = QLabel("Move the cursor over the image.")
+        self.status = QLineEdit()  # a label would have the whole dock laid out anew with each text
+        self.status.setReadOnly(True)
+        self.status.setFrame(False)
         self._lay_out()
         for box, on in ((self.background, True), (self.uncertainty, True), (self.kk, False), (self.peaks, True)):
             box.setChecked(on)
@@ -65,22 +67,22 @@ class SpectrumControls(QWidget):
         self.goto.textActivated.connect(self._go)
         self.typed.returnPressed.connect(self._go)
 
-    def close_boxes(self) -> None:
-        """Let go of the viewer."""
-        self.stack.close_box()
-        self.regions.close_box()
-
     def offer_bands(self, first_cm1: float, last_cm1: float) -> None:
         """Offer the named bands that lie within an axis."""
         self.goto.clear()
-        self.goto.addItems([name for name, at in BANDS.items() if first_cm1 <= at <= last_cm1])
+        for band in NAMED_BANDS.values():
+            if first_cm1 <= band.centre_cm1 <= last_cm1:
+                self.goto.addItem(band.name)
+                self.goto.setItemData(self.goto.count() - 1, f"{band}: {band.meaning}", Qt.ItemDataRole.ToolTipRole)
         self.goto.setCurrentIndex(-1)
         self.goto.setEditText("")
 
     def say(self, text: str) -> None:
         """Tell how it stands."""
-        self.status.setText(text)
-        self.status.setToolTip(text)
+        if text != self.status.text():
+            self.status.setText(text)
+            self.status.setCursorPosition(0)
+            self.status.setToolTip(text)
 
     def _go(self, _: str = "") -> None:
         self.went_to.emit(self.goto.currentText())
@@ -93,10 +95,10 @@ class SpectrumControls(QWidget):
             (self.stack, "Stack", "The stack whose spectra are shown: measured, or a result."),
             (self.remover, "Remover", "Removes the background of the spectra shown, as it would of the whole stack. Needs no run."),
             (self.regions, "Regions", "A Shapes, Labels or Points layer: mean and standard deviation of each shape or label."),
-            (self.goto, "Go to", "Type a Raman shift in cm⁻¹, or choose a band: slider and line go there."),
+            (self.goto, "Go to", "A Raman shift such as 2850, a band of the list, or edges such as 2840-2860: slider and line go there."),
             (self.background, "", "The non-resonant intensity that the remover takes the spectrum to ride on."),
             (self.uncertainty, "", "One standard deviation, shaded; of networks."),
-            (self.kk, "", "Also by Kramers–Kronig, dashed."),
+            (self.kk, "", "Beside it by Kramers–Kronig, dashed."),
             (self.peaks, "", "Wavenumbers of the most prominent lines."),
             (self.band, "", "Show the mean over a band in place of a single plane; drag the band in the plot."),
             (
@@ -116,29 +118,27 @@ class SpectrumControls(QWidget):
                 form.addRow(label, control)
         self.typed.setPlaceholderText("cm⁻¹, or a band")
         self.typed.setAccessibleName("Go to")
-        form.addRow(_row(self.background, self.uncertainty, self.kk, self.peaks))
-        form.addRow(_row(self.pin, self.clear, self.band))
-        self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        form.addRow(_row(self.background, self.uncertainty, self.peaks))
+        form.addRow(_row(self.pin, self.clear, self.kk, self.band))
         self.status.setAccessibleName("Status")
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setStyleSheet("background: transparent; border: none; padding: 0;")
         form.addRow(self.status)
 
 
-def wavenumber_of(text: str, wavenumber: NDArray[np.float64]) -> float:
-    """Take a band's name or a number as a place on an axis (W,), in cm⁻¹.
+def band_from_text(text: str, wavenumber: NDArray[np.float64]) -> Band:
+    """Take a band's name, a number or both edges as a band of an axis (W,).
 
     Raises
     ------
     CrimsonError
-        If it is neither, or lies outside of the axis.
+        If it is none of these, or its centre lies outside of the axis.
     """
-    try:
-        found = BANDS[text.strip()] if text.strip() in BANDS else float(text.replace("cm⁻¹", "").replace(",", "."))
-    except ValueError:
-        raise CrimsonError(f"'{text}' is neither a band of the list nor a Raman shift; type one such as 2850") from None
-    if not wavenumber[0] <= found <= wavenumber[-1]:
-        raise CrimsonError(f"{found:g} cm⁻¹ lies outside of this stack; type one from {wavenumber[0]:.0f} to {wavenumber[-1]:.0f}")
-    return found
+    band = band_of(text)
+    if not wavenumber[0] <= band.centre_cm1 <= wavenumber[-1]:
+        raise CrimsonError(
+            f"{band.centre_cm1:g} cm⁻¹ lies outside of this stack; type a Raman shift from {wavenumber[0]:.0f} to {wavenumber[-1]:.0f}"
+        )
+    return band
 
 
 def is_stack(layer: Any) -> bool:

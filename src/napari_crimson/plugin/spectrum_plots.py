@@ -72,6 +72,8 @@ class SpectrumPlots(QSplitter):
             self._cursor.add(name)
         seen = looked.raw if not self.measured.isVisibleTo(self) else None if main is None else main.raman[0]
         self.raman.set_notes(find_lines(x, seen) if peaks and seen is not None else ())
+        for plot in (self.measured, self.raman):
+            plot.settle()
 
     def draw_marks(self, kind: str, found: Mapping[str, MarkSpectra]) -> None:
         """Draw the spectra of pins or of regions, in place of those drawn before."""

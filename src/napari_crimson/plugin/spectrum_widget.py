@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,12 @@ from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.band_drive import BAND, BandDrive
 from napari_crimson.plugin.cursor import Cursor, pixel_at
 from napari_crimson.plugin.live_remover import LiveRemover
-from napari_crimson.plugin.looking import Looked, look_at, look_at_marks
-from napari_crimson.plugin.marks import Mark, find_marks
+from napari_crimson.plugin.looking import Looked, MarkSpectra, look_at, look_at_marks
+from napari_crimson.plugin.marks import Mark
 from napari_crimson.plugin.newest import Newest
-from napari_crimson.plugin.pins import Pins
 from napari_crimson.plugin.spectra_source import SpectraSource
-from napari_crimson.plugin.spectrum_controls import NO_REMOVER, SpectrumControls, wavenumber_of
+from napari_crimson.plugin.spectrum_controls import NO_REMOVER, SpectrumControls, band_from_text
+from napari_crimson.plugin.spectrum_marks import PINS, REGIONS, SpectrumMarks
 from napari_crimson.plugin.spectrum_plots import SpectrumPlots
 from napari_crimson.plugin.watch import Watch
 
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from napari_crimson.plugin.spectra_source import Pixel
-
 __all__ = ["SpectrumWidget"]
 
-_CURSOR, _PINS, _REGIONS = "cursor", "pins", "regions"
+_CURSOR, _LOAD = "cursor", "load"  # the keys of this work
+_HINT = "Move the cursor over the image."
 _MIN_WIDTH_PX = 400
 
 
@@ -56,22 +55,16 @@ class SpectrumWidget(QWidget):
         self._viewer = napari_viewer
         self._source: SpectraSource | None = None
         self._removers: dict[str, LiveRemover] = {}
-        self._pins: Pins | None = None
-        self._told = ""
-        self._lead: Pixel = ()
-        self._watched, self._watched_stack, self._watched_regions = Watch(), Watch(), Watch()
-        self._regions_soon = QTimer(self)
-        self._regions_soon.setSingleShot(True)
-        self._regions_soon.setInterval(200)  # a shape that is dragged changes with each move
-        self._regions_soon.timeout.connect(self._ask_regions)
+        self._told = self._place = self._part = ""
+        self._watched, self._watched_stack = Watch(), Watch()
         self.newest = Newest(self._take)
         self.mouse = Cursor(napari_viewer)
         self.band = BandDrive(napari_viewer, self.plots, self.newest)
+        self.marks = SpectrumMarks(napari_viewer, self.controls.regions, self._ask_marks)
         self._connect()
-        self._release = [
-            *(self.newest.close, self.mouse.close, self.band.close, self.controls.close_boxes),
-            *(watched.clear for watched in (self._watched, self._watched_stack, self._watched_regions)),
-        ]
+        boxes = (self.controls.stack, self.controls.regions)
+        self._release = [self.newest.close, self.mouse.close, self.marks.close, self.band.close, *(box.let_go for box in boxes)]
+        self._release += [self._watched.clear, self._watched_stack.clear]
         self.destroyed.connect(partial(_release_all, self._release))
         self._stack_chosen()
 
@@ -93,24 +86,24 @@ class SpectrumWidget(QWidget):
     def _connect(self) -> None:
         controls = self.controls
         controls.stack.chosen.connect(self._stack_chosen)
-        controls.regions.chosen.connect(self._regions_chosen)
         controls.changed.connect(self._settings_changed)
         controls.went_to.connect(self._go_to)
         controls.band.toggled.connect(self._band_toggled)
         controls.pin.toggled.connect(self._pin_toggled)
-        controls.clear.clicked.connect(self._clear_pins)
+        controls.clear.clicked.connect(self.marks.clear_pins)
         self.mouse.moved.connect(self._ask_cursor)
-        self.mouse.clicked.connect(self._pin)
+        self.mouse.clicked.connect(self._clicked)
         self._watched.connect(self._viewer.dims.events.current_step, self._plane_changed)
         self._watched.connect(self._viewer.layers.events.removed, self._layer_removed)
 
     def _stack_chosen(self, _: Any = None) -> None:
         """Begin with another stack, or with other data or another axis of the same."""
-        for key in (_CURSOR, _PINS, _REGIONS):
+        for key in (_CURSOR, _LOAD, PINS, REGIONS):
             self.newest.drop(key)
         self._watched_stack.clear()
         self.controls.band.setChecked(False)
         self._source, self._removers, self.looked = None, {}, None
+        self._place = self._part = ""
         layer = self.layer
         if layer is None:
             self.controls.say("Open a stack, or File › Open Sample › CRIMSON.")
@@ -119,7 +112,7 @@ class SpectrumWidget(QWidget):
                 self._watched_stack.connect(event, self._stack_chosen)
             try:
                 self._source = SpectraSource(layer)
-                self.controls.say("Move the cursor over the image.")
+                self._say()
             except CrimsonError as error:
                 self.controls.say(str(error))
         source = self._source
@@ -127,17 +120,18 @@ class SpectrumWidget(QWidget):
         self.band.begin(layer if source else None, source)
         if source:
             self.controls.offer_bands(float(source.wavenumber[0]), float(source.wavenumber[-1]))
-        if self._pins is None or self._pins.image is not layer:
-            if self._pins:
-                self._pins.close()
-            self._pins = Pins(self._viewer, layer, self._ask_pins) if layer is not None else None
+        self.marks.begin(layer if source else None, source)
         self._settings_changed()
 
     def _settings_changed(self) -> None:
-        """Look again at everything."""
+        """Look again at everything, with the remover loaded before the cursor asks for it."""
+        name = self._chosen_remover()
+        if name and self._source is not None:
+            remover = self._remover(self._source, name)
+            self.newest.ask(_LOAD, remover.steps)
         self._ask_cursor()
-        self._ask_pins()
-        self._ask_regions()
+        self.marks.ask_pins()
+        self.marks.ask_regions()
 
     def _chosen_remover(self) -> str:
         name = self.controls.remover.currentText()
@@ -161,17 +155,6 @@ class SpectrumWidget(QWidget):
         removers = {name: self._remover(source, name) for name in sorted(names)}
         self.newest.ask(_CURSOR, lambda: look_at(source, removers, pixel), urgent=True)
 
-    def _ask_pins(self) -> None:
-        marks = self._pins.marks() if self._pins else []
-        self._ask_marks(_PINS, lambda: marks)
-
-    def _ask_regions(self) -> None:
-        layer, stack, source = self.controls.regions.layer, self.layer, self._source
-        if layer is None or stack is None or source is None:
-            self._ask_marks(_REGIONS, list)
-        else:
-            self._ask_marks(_REGIONS, find_marks(layer, stack, source.shape, self.band.lead))
-
     def _ask_marks(self, key: str, find: Callable[[], list[Mark]]) -> None:
         source = self._source
         if source is not None:
@@ -193,11 +176,13 @@ class SpectrumWidget(QWidget):
             self._draw_cursor(answer)
         else:
             self.plots.draw_marks(str(key), answer)
-            part = [f"{mark.name}: {mark.used} of {mark.pixels} pixels" for mark in answer.values() if mark.used < mark.pixels]
-            if part:
-                self.controls.say(" · ".join(part))
+            if key == REGIONS:
+                self._part = _progress(answer.values())
+                self._say()
 
     def _draw_cursor(self, looked: Looked) -> None:
+        """Draw with one painting of the dock: each copies all of the window, canvas and all, slowly without a graphics card."""
+        self.setUpdatesEnabled(False)
         controls = self.controls
         self.looked = looked
         self.plots.draw_cursor(
@@ -208,15 +193,21 @@ class SpectrumWidget(QWidget):
             peaks=controls.peaks.isChecked(),
         )
         place = ", ".join(f"{dim} {at}" for dim, at in zip(("t", "z", "y", "x")[-len(looked.pixel) :], looked.pixel, strict=True))
-        controls.say(f"{place} · loading {self._chosen_remover()} …" if looked.loading else place)
+        self._place = f"{place} · loading {self._chosen_remover()} …" if looked.loading else place
+        self._say()
+        QTimer.singleShot(0, self, self._paint)  # once the plots have told what they have to paint
+
+    def _paint(self) -> None:
+        self.setUpdatesEnabled(True)
+
+    def _say(self) -> None:
+        self.controls.say(" · ".join(text for text in (self._place, self._part) if text) or _HINT)
 
     # --- what the user does in the viewer --------------------------------------------------------------
 
-    def _pin(self, position: tuple[float, ...]) -> None:
-        if self._source is not None and self.layer is not None and self._pins is not None and self.isVisible():
-            pixel = pixel_at(self.layer, position)
-            if pixel in self._source:
-                self._pins.add(pixel)
+    def _clicked(self, position: tuple[float, ...]) -> None:
+        if self.isVisible():
+            self.marks.pin(position)
 
     def _band_toggled(self, on: bool) -> None:
         self.band.show_band(on=on)
@@ -224,40 +215,25 @@ class SpectrumWidget(QWidget):
     def _pin_toggled(self, on: bool) -> None:
         self.mouse.clicks_pin = on
 
-    def _clear_pins(self) -> None:
-        if self._pins:
-            self._pins.clear()
-
-    def _regions_chosen(self) -> None:
-        self._watched_regions.clear()
-        layer = self.controls.regions.layer
-        if layer is not None:
-            names = ("data", "set_data", "edge_color", "face_color", "colormap", "paint", "labels_update")
-            for event in (getattr(layer.events, name) for name in names if hasattr(layer.events, name)):
-                self._watched_regions.connect(event, self._regions_changed)
-        self._ask_regions()
-
-    def _regions_changed(self, _: Any = None) -> None:
-        self._regions_soon.start()
-
     def _plane_changed(self, _: Any = None) -> None:
-        if self._lead != self.band.lead:
-            self._lead = self.band.lead
-            self._settings_changed()
+        self.marks.show_plane(self.band.lead)
 
     def _layer_removed(self, event: Any) -> None:
         if self.band.holds(event.value):
             self.controls.band.setChecked(False)
-        if self._pins and event.value is self._pins.last_layer:
-            self._ask_pins()
 
     def _go_to(self, text: str) -> None:
         """Go to a band by name, or to a wavenumber."""
         if self._source is not None:
             try:
-                self.band.go_to(wavenumber_of(text, self._source.wavenumber))
+                self.band.go_to_band(band_from_text(text, self._source.wavenumber))
             except CrimsonError as error:
                 self.controls.say(str(error))
+
+
+def _progress(marks: Iterable[MarkSpectra]) -> str:
+    """Say of large regions how much of them has been read."""
+    return " · ".join(f"{mark.name}: {mark.used} of {mark.pixels} pixels" for mark in marks if mark.used < mark.pixels)
 
 
 def _release_all(release: list[Callable[[], None]]) -> None:
