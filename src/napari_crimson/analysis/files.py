@@ -1,0 +1,92 @@
+"""Images, spectra and pictures of the analysis on disk."""
+
+from __future__ import annotations
+
+import csv
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_crimson.errors import CrimsonError
+
+__all__ = ["write_image", "write_picture", "write_spectra"]
+
+_DIGITS = 8
+
+
+def write_image(image: xr.DataArray, path: Path) -> None:
+    """Write an image ([t,] [z,] y, x), or several along ``component``, as OME-TIFF with its steps and how it was made.
+
+    Raises
+    ------
+    CrimsonError
+        If it cannot be written.
+    """
+    axes = "".join("C" if dim == "component" else str(dim).upper() for dim in image.dims)
+    history = "\n".join(image.attrs.get("history", ()))
+    metadata: dict[str, Any] = {"axes": axes, "Name": str(image.name or path.stem), "Description": history}
+    if "component" in image.dims:
+        metadata["Channel"] = {"Name": [f"component {number}" for number in image["component"].values]}
+    for dim in ("z", "y", "x"):
+        if dim in image.coords and image.sizes[dim] > 1:
+            metadata |= {f"PhysicalSize{dim.upper()}": float(np.diff(image[dim].values[:2])[0]), f"PhysicalSize{dim.upper()}Unit": "µm"}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(path, image.values, ome=True, photometric="minisblack", metadata=metadata)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def write_spectra(spectra: xr.DataArray, path: Path) -> None:
+    """Write spectra (component, wavenumber) as CSV: a column for the axis in cm⁻¹, and one for each.
+
+    Raises
+    ------
+    CrimsonError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["wavenumber_cm1", *(f"component_{number}" for number in spectra["component"].values)])
+            for at, values in zip(spectra["wavenumber"].values, spectra.values.T, strict=True):
+                rows.writerow([f"{at:.10g}", *(f"{value:.{_DIGITS}g}" for value in values)])
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def write_picture(rgb: NDArray[np.uint8], path: Path) -> None:
+    """Write a picture (Y, X, 3) of bytes as PNG (ISO/IEC 15948).
+
+    Raises
+    ------
+    CrimsonError
+        If it is no such picture, or cannot be written.
+    """
+    if rgb.ndim != 3 or rgb.shape[-1] != 3 or rgb.dtype != np.uint8:
+        raise CrimsonError(f"a picture of shape {rgb.shape} and type {rgb.dtype}: give (y, x, 3) of uint8, one plane of a stack")
+    height, width, _ = rgb.shape
+    rows = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # each begins with the number of its filter, none
+    rows[:, 1:] = rgb.reshape(height, -1)
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows.tobytes(), 6)),
+        (b"IEND", b""),
+    )
+    body = b"".join(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> CrimsonError:
+    return CrimsonError(f"{path}: cannot be written ({error.strerror or error}); check space and permissions, or choose another folder")
