@@ -11,7 +11,7 @@ from pybaselines import Baseline
 
 from napari_crimson import CrimsonError
 from napari_crimson.analysis import baseline_methods, subtract_baseline
-from napari_crimson.analysis.baseline import baseline_options
+from napari_crimson.analysis.baseline import baseline_options, options_from_text
 from napari_crimson.stack import make_stack
 
 AXIS = np.linspace(600.0, 1800.0, 500)
@@ -92,3 +92,11 @@ def test_an_unknown_option_and_a_bad_value_are_told() -> None:
         subtract_baseline(corrected(np.ones((1, 1, 500))), "asls", p=3)
     with pytest.raises(CrimsonError, match="interp_pts: "):
         subtract_baseline(corrected(np.ones((1, 1, 500))), "interp_pts")
+
+
+def test_options_are_read_as_typed() -> None:
+    typed = options_from_text("lam=1e6, p = 0.01, weights=None, method=asls, num_knots=[3, 4], ")
+    assert typed == {"lam": 1e6, "p": 0.01, "weights": None, "method": "asls", "num_knots": [3, 4]}
+    assert options_from_text("") == {}
+    with pytest.raises(CrimsonError, match=r"'1e6' is no option; write name=value"):
+        options_from_text("1e6")

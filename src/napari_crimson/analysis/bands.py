@@ -16,7 +16,7 @@ from napari_crimson.analysis.corrected import pixel_image, spectra_of, variable_
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.step import changed, map_spectra
 
-__all__ = ["band_image", "band_ratio", "image_noise", "normalise"]
+__all__ = ["band_image", "band_ratio", "image_noise", "least_denominator", "normalise"]
 
 Values = NDArray[np.float32]
 
@@ -92,15 +92,14 @@ def band_ratio(
     if least is not None and not 0 <= least < np.inf:
         raise CrimsonError(f"least {least:g}: give the smallest value to divide by, 0 or more")
     top, bottom = (band_image(result, band, width_cm1=width_cm1, value=value, baseline=baseline) for band in (above, below))
-    how = "as given"
     if least is None:
         bottom = bottom.compute()
-        least, how = NOISE_FACTOR * image_noise(bottom.values), f"{NOISE_FACTOR:g} times its noise"
+        least = least_denominator(bottom.values)
     ratio = da.map_blocks(  # type: ignore[no-untyped-call]
         _divide, top.data, _as_chunked(bottom.data, top.data), least=least, dtype=np.float32
     )
     first, second = band_of(above, width_cm1=width_cm1), band_of(below, width_cm1=width_cm1)
-    note = f"ratio of the bands {first} to {second}, {value}{_said(baseline)}; NaN where the latter is not above {least:.3g}, {how}"
+    note = f"ratio of the bands {first} to {second}, {value}{_said(baseline)}; NaN where the latter is not above {least:.3g}"
     attrs = {"long_name": f"{first.title} / {second.title}", "least": least}
     return pixel_image(result, ratio, f"{first.title} / {second.title}", note, attrs)
 
@@ -117,6 +116,11 @@ def image_noise(image: NDArray[Any]) -> float:
             differences, variance = np.diff(differences, n=2, axis=dim), 6 * variance
     found = np.abs(differences[np.isfinite(differences)])
     return float(np.median(found) / 0.6745 / np.sqrt(variance)) if variance > 1 and found.size else 0.0
+
+
+def least_denominator(image: NDArray[Any]) -> float:
+    """Value that an image must exceed to be divided by: three times its noise."""
+    return NOISE_FACTOR * image_noise(image)
 
 
 def normalise(result: xr.Dataset, by: BandLike = "area", *, width_cm1: float | None = None) -> xr.Dataset:

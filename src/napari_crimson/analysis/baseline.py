@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -16,7 +18,7 @@ from napari_crimson.analysis.corrected import spectra_of, variable_of
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.step import changed, map_spectra
 
-__all__ = ["baseline_methods", "baseline_options", "subtract_baseline"]
+__all__ = ["baseline_methods", "baseline_options", "options_from_text", "subtract_baseline"]
 
 Values = NDArray[np.float32]
 
@@ -49,6 +51,26 @@ def baseline_options(method: str) -> dict[str, Any]:
         raise CrimsonError(f"no baseline method '{method}'; {meant}")
     known = inspect.signature(getattr(Baseline, method)).parameters.values()
     return {one.name: one.default for one in known if one.name not in ("self", "data") and one.kind is not one.VAR_KEYWORD}
+
+
+def options_from_text(text: str) -> dict[str, Any]:
+    """Read options as they are typed: ``lam=1e6, p=0.01``.
+
+    Raises
+    ------
+    CrimsonError
+        If a part has no name.
+    """
+    found: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in re.split(r",(?![^(\[]*[)\]])", text))):  # no comma within brackets
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not name.isidentifier():
+            raise CrimsonError(f"'{part}' is no option; write name=value with commas between, such as lam=1e6, p=0.01")
+        try:
+            found[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            found[name] = value
+    return found
 
 
 def subtract_baseline(result: xr.Dataset, method: str = "arpls", **options: Any) -> xr.Dataset:

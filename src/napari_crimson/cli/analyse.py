@@ -35,11 +35,14 @@ def analyse(
     unmix: Annotated[str | None, typer.Option(help="Components by mcr, nmf, nfindr or kmeans: abundances and spectra.")] = None,
     components: Annotated[int, typer.Option(help="How many.", min=2)] = 4,
     seed: Annotated[int, typer.Option(help="Of the pixels that the components are found from.")] = 0,
-    baseline: Annotated[str | None, typer.Option(help="First subtract a baseline, by a method of pybaselines such as arpls.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="First subtract a baseline, by a method of pybaselines such as arpls, or arpls,lam=1e6.")
+    ] = None,
     normalise: Annotated[str | None, typer.Option(help="First, but after the baseline, divide by area, max, vector or a band.")] = None,
 ) -> None:
     """Make images of bands, ratios, false colours and components of a corrected stack."""
     from napari_crimson import analysis
+    from napari_crimson.analysis.baseline import options_from_text
     from napari_crimson.io import open_stack
 
     if not (band or ratio or composite or unmix):
@@ -48,7 +51,8 @@ def analyse(
         raise CrimsonError(f"--unmix {unmix}: give one of {', '.join(analysis.UNMIXING)}")
     stack = open_stack(result)
     if baseline is not None:
-        stack = analysis.subtract_baseline(stack, baseline)
+        method, _, settings = baseline.partition(",")
+        stack = analysis.subtract_baseline(stack, method.strip(), **options_from_text(settings))
     if normalise is not None:
         stack = analysis.normalise(stack, normalise)
     stem = out / result.stem
