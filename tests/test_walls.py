@@ -26,6 +26,7 @@ TORCH_ROOMS = {
     "training",
     "objective",
     "benchmark",
+    "inspect_network",
     "device",
     "phantom",
     "remover/network.py",

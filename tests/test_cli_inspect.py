@@ -1,0 +1,95 @@
+"""`napari-crimson inspect` as its user meets it: a table, figures and exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.image import imread
+
+from napari_crimson import simulate_stack, weights
+from napari_crimson.__main__ import main
+from napari_crimson.inspect_network import figures
+from napari_crimson.networks import build
+
+FIGURES = {"training", "field", "filters", "maps", "peak"}
+
+
+def run(*arguments: object) -> int:
+    """Run the command line here and return its exit code."""
+    with pytest.raises(SystemExit) as end:
+        main(["inspect", *map(str, arguments)])
+    return int(end.value.code or 0)
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    phantom = simulate_stack((6, 7), wavenumber=np.linspace(600, 3400, 500))
+    path = tmp_path / "cell.npz"
+    np.savez(path, cars=phantom["cars"].values, wavenumber=phantom["wavenumber"].values, dark=phantom["dark"].values)
+    return path
+
+
+def test_two_networks_on_simulated_tissue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("cnn,rnn", "--out", tmp_path) == 0
+    said = capsys.readouterr().out
+    cnn, rnn = said.split("\n\n")
+    for fact in ("655,032", "95.1 for a spectrum of 1000 points", "49 min", "0.004 at step 11,000", "979 points", "peak at 2848 cm⁻¹"):
+        assert fact in cnn
+    assert "the whole spectrum" in rnn
+    assert {path.stem for path in tmp_path.glob("*.png")} == {f"{name}-{what}" for name in ("cnn", "rnn") for what in FIGURES}
+    for path in tmp_path.glob("*.png"):
+        picture = imread(path)[..., :3]
+        assert min(picture.shape[:2]) > 400
+        assert picture.std() > 0.05
+
+
+def test_a_pixel_of_a_file_and_a_chosen_peak(stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("cnn", stack, "--pixel", "2,3", "--peak", "2852", "--out", tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert "cell.npz, pixel (2, 3)" in said
+    assert "peak at 2850 cm⁻¹" in said or "peak at 2855 cm⁻¹" in said
+    assert run("cnn", stack, "--out", tmp_path / "out") == 0  # a bright one, then
+
+
+def test_weights_of_your_own_without_a_loss_curve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    arguments = {"points": 64, "hidden": [8]}
+    network = build("dense", arguments)
+    torch.nn.init.normal_(network.get_submodule("mean").weight, std=0.1)
+    path = weights.save(
+        tmp_path / "own", dict(network.state_dict()), {"network": "dense", "convention": "relative", "arguments": arguments}
+    )
+    assert run(path, "--out", tmp_path) == 0
+    said = capsys.readouterr().out
+    assert "the whole spectrum" in said
+    assert "not told" in said
+    assert {path.stem for path in tmp_path.glob("*.png")} == {f"own-{what}" for what in FIGURES - {"training"}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["kk"], 1, "'kk' is no network"),
+        (["cnn", "--peak", "9000"], 1, "the axis goes from"),
+        (["cnn", "--pixel", "1,2"], 2, "are of a FILE"),
+        (["cnn", "STACK", "--pixel", "8,1"], 1, "not in the stack"),
+        (["cnn", "STACK", "--pixel", "a,b"], 1, "give whole numbers"),
+        (["cnn", "missing.h5"], 1, "missing.h5"),
+    ],
+)
+def test_what_cannot_be_is_told(
+    arguments: list[str], code: int, told: str, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [str(stack) if word == "STACK" else word for word in arguments]
+    assert run(*given, "--out", tmp_path / "out") == code
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_matplotlib_the_cure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(figures, "find_spec", lambda _: None)
+    assert run("cnn", "--out", tmp_path) == 1
+    assert 'pip install "napari-crimson[all]"' in capsys.readouterr().err
