@@ -1,7 +1,7 @@
 """Take the pictures of the plugin that the documentation shows: ``python docs/screenshots.py [FOLDER]`` (xvfb-run without a display).
 
 Opens the simulated tissue in a real window, starts a removal with the mouse, and saves the window half way and at the end,
-in both themes.
+in both themes; then the Prepare dock and the window for the components of an SVD.
 """
 
 from __future__ import annotations
@@ -56,7 +56,35 @@ def take(theme: str) -> None:
     viewer.close()
 
 
+def take_prepare(theme: str) -> None:
+    """Prepare the tissue by four steps and look at its components; save ``prepare_THEME.png`` and ``svd_THEME.png``."""
+    viewer: Any = napari.Viewer(show_welcome_screen=False)
+    viewer.theme = theme
+    viewer.window.resize(1280, 800)
+    viewer.open_sample("napari-crimson", "tissue")
+    viewer.dims.set_point(0, CH_STRETCH_CM1)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-crimson", "Prepare")
+    for step in ("remove_spikes", "subtract_dark", "crop", "denoise_svd"):
+        widget.editor.add(step)
+    widget.editor.list.setCurrentRow(2)
+    for option, value in (("first_cm1", "600"), ("last_cm1", "3400")):
+        widget.editor.form[option].value = value
+    widget.editor.list.setCurrentRow(3)
+    QTest.mouseClick(widget.form.prepare, Qt.MouseButton.LeftButton)
+    wait_until(lambda: not widget.running)
+    pause(0.5)
+    viewer.screenshot(FOLDER / f"prepare_{theme}.png", canvas_only=False, flash=False)
+    QTest.mouseClick(widget.form.choose, Qt.MouseButton.LeftButton)
+    dialog = widget.components
+    wait_until(lambda: not dialog.job.running)
+    dialog.component.setValue(3)
+    pause(0.5)
+    dialog.grab().save(str(FOLDER / f"svd_{theme}.png"))
+    viewer.close()
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in ("dark", "light"):
         take(name)
+        take_prepare(name)

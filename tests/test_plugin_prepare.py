@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -313,7 +315,13 @@ def test_preparation_that_is_stopped_leaves_nothing(viewer: Any, qtbot: Any, cli
     qtbot.waitUntil(lambda: not job.running, timeout=PATIENCE_MS)
     qtbot.wait(100)  # a layer would come with the last signal
     assert [layer.name for layer in viewer.layers] == ["slow"]
-    if end == "cancel":
+    if end == "close":
+        forgotten = weakref.ref(widget)
+        del panel, widget, job
+        qtbot.wait(50)
+        gc.collect()
+        assert forgotten() is None
+    else:
         qtbot.waitUntil(lambda: "nothing was added" in widget.form.status.text(), timeout=PATIENCE_MS)
         assert widget.form.prepare.isEnabled()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.removal_settings import is_measured, needs_axis
@@ -36,6 +37,8 @@ class PrepareForm:
         self.bar, self.status = QProgressBar(), QLabel()
         self.bar.setRange(0, _STEPS)
         self.status.setWordWrap(True)
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.status.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.status.setMinimumHeight(_STATUS_LINES * self.status.fontMetrics().lineSpacing())
         self.cancel.setEnabled(False)
         self._explain()

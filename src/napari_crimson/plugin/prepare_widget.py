@@ -31,13 +31,19 @@ __all__ = ["PrepareWidget"]
 
 
 class PrepareWidget(QWidget):
-    """The recipe's steps; *Prepare* shows what they make of the stack, *Remove background* runs them ahead of its own work."""
+    """The recipe's steps; *Prepare* shows what they make of the stack, *Remove background* runs them ahead of its own work.
+
+    Attributes
+    ----------
+    components : SVDDialog, optional
+        The window to choose the components of an SVD from, while it is open or was last.
+    """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
         self._job: PrepareJob | None = None
-        self._dialog: SVDDialog | None = None
+        self.components: SVDDialog | None = None
         self._closed = False
         self.form = PrepareForm(self, napari_viewer)
         self.editor = self.form.editor
@@ -122,9 +128,9 @@ class PrepareWidget(QWidget):
             return
         plane: dict[str, int] = {dim: self._shown(dim, stack) for dim in ("t", "z") if dim in stack["cars"].dims}
         self._close_dialog()
-        self._dialog = SVDDialog(self._viewer, stack, before, settings, plane, parent=self)
-        self._dialog.chosen.connect(lambda number: form.set_option("components", number))
-        self._dialog.show()
+        self.components = SVDDialog(self._viewer, stack, before, settings, plane, parent=self)
+        self.components.chosen.connect(lambda number: form.set_option("components", number))
+        self.components.show()
 
     def _stack(self) -> tuple[Image, xr.Dataset]:
         layer = self.form.stack.layer
@@ -167,7 +173,7 @@ class PrepareWidget(QWidget):
         self._changed()
 
     def _close_dialog(self) -> None:
-        if self._dialog is not None:
-            self._dialog.close()
-            self._dialog.deleteLater()
-            self._dialog = None
+        if self.components is not None:
+            self.components.close()
+            self.components.deleteLater()
+            self.components = None

@@ -39,6 +39,7 @@ class RemovalRecipe(RemovalSettings):
         self._more = Label(name="more", label="Recipe", value="", tooltip=tip)
         super().__init__(viewer)
         self._preparation.choices = self._preparations
+        self._preparation.native.setAccessibleName("Preparation")
         fit_text(self._more)
         self.insert(self.index(self._remover), self._preparation)
         self.insert(self.index(self._device), self._more)
