@@ -1,7 +1,7 @@
 """Take the pictures of the plugin that the documentation shows: ``python docs/screenshots.py [FOLDER]`` (xvfb-run without a display).
 
 Opens the simulated tissue in a real window, starts a removal with the mouse, and saves the window half way and at the end,
-in both themes; then the Prepare dock and the window for the components of an SVD.
+in both themes; then the Prepare dock, the window for the components of an SVD, and the dock that compares removers.
 """
 
 from __future__ import annotations
@@ -83,8 +83,27 @@ def take_prepare(theme: str) -> None:
     viewer.close()
 
 
+def take_compare(theme: str) -> None:
+    """Compare removers on the middle pixel with the mouse, the truth beside them; save ``compare_THEME.png``."""
+    viewer: Any = napari.Viewer(show_welcome_screen=False)
+    viewer.theme = theme
+    viewer.window.resize(1280, 800)
+    viewer.open_sample("napari-crimson", "tissue")
+    viewer.dims.set_point(0, CH_STRETCH_CM1)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-crimson", "Compare removers")
+    widget.controls.truth.layer = viewer.layers[1]
+    pause(0.5)
+    canvas = viewer.window._qt_viewer.canvas.native
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+    wait_until(lambda: widget.compared is not None and widget.compared.result is not None and not widget.compared.waiting)
+    pause(0.5)
+    viewer.screenshot(FOLDER / f"compare_{theme}.png", canvas_only=False, flash=False)
+    viewer.close()
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in ("dark", "light"):
         take(name)
         take_prepare(name)
+        take_compare(name)

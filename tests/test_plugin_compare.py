@@ -35,6 +35,12 @@ class Gated:
         self.entered = threading.Semaphore(0)
         self.error: Exception | None = None
 
+    def close(self) -> None:
+        """Let no batch through from now on; `entered` tells of those that come."""
+        while self.entered.acquire(blocking=False):
+            pass
+        self.gate.clear()
+
     def load(self, name: str, **_: Any) -> FunctionRemover:
         factor = {"cnn": 1.0, "rnn": 2.0, "kk": 3.0}.get(name, 4.0)
 
@@ -242,7 +248,7 @@ def test_newest_click_wins(viewer: Any, dock: Any, qtbot: Any, stack: xr.Dataset
     widget = dock(viewer)
     click_pixel(viewer, qtbot, 1, 1)
     qtbot.waitUntil(lambda: done(widget), timeout=20_000)
-    gated.gate.clear()
+    gated.close()
     seen: list[str] = []
     take = widget.newest._answer
     widget.newest._answer = lambda key, answer: (seen.append(answer.place) if answer.result is not None else None, take(key, answer))
@@ -305,7 +311,7 @@ def test_layer_without_wavenumbers_says_so(viewer: Any, dock: Any, qtbot: Any) -
 def test_layer_deleted_meanwhile_is_no_trouble(viewer: Any, dock: Any, qtbot: Any, stack: xr.Dataset, gated: Gated) -> None:
     add(viewer, stack)
     widget = dock(viewer)
-    gated.gate.clear()
+    gated.close()
     click_pixel(viewer, qtbot, 1, 1)
     assert gated.entered.acquire(timeout=20)
     viewer.layers.remove("tissue")
@@ -343,7 +349,7 @@ def test_closing_while_it_works_leaves_nothing(viewer: Any, qtbot: Any, stack: x
         panel, widget = viewer.window.add_plugin_dock_widget("napari-crimson", "Compare removers")
         if number == 0:
             qtbot.wait(200)
-            gated.gate.clear()
+            gated.close()
             click_pixel(viewer, qtbot, 1, 1)
             assert gated.entered.acquire(timeout=20)
         forgotten.append(weakref.ref(widget))
@@ -361,7 +367,7 @@ def test_closing_while_it_works_leaves_nothing(viewer: Any, qtbot: Any, stack: x
 def test_closing_the_window_while_it_works(viewer: Any, dock: Any, qtbot: Any, stack: xr.Dataset, gated: Gated) -> None:
     add(viewer, stack)
     dock(viewer)
-    gated.gate.clear()
+    gated.close()
     click_pixel(viewer, qtbot, 1, 1)
     assert gated.entered.acquire(timeout=20)
     viewer.close()
