@@ -105,9 +105,10 @@ def test_one_recipe_gives_the_same_numbers_everywhere(
     from qtpy.QtWidgets import QFileDialog
 
     viewer.open(tissue_file, plugin="napari-crimson")
-    widget, remover = dock(viewer), dock(viewer, "Remove background")
+    widget = dock(viewer)
     for title in ("Cosmic rays", "Crop", "Denoise by SVD"):
         add(widget, title)
+    remover = dock(viewer, "Remove background")
     widget.editor.list.setCurrentRow(1)
     type_into(qtbot, widget, "first_cm1", "2750")
     type_into(qtbot, widget, "last_cm1", "3050")

@@ -32,6 +32,7 @@ class RemovalRecipe(RemovalSettings):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._recipe: Pipeline | None = None  # as loaded; the form says most of it anew
+        self._offered = False  # the steps of the Prepare dock
         self._files: dict[str, str] = {}  # spectra that a recipe names
         tip = "What goes ahead of the removal: the steps of the Prepare dock, or none."
         self._preparation = ComboBox(name="preparation", label="Preparation", choices=[("none", _NONE)], tooltip=tip)
@@ -102,10 +103,11 @@ class RemovalRecipe(RemovalSettings):
 
     def preparation_changed(self) -> None:
         """Offer the steps of the Prepare dock as they are now, and choose them when they are new."""
-        before = _IN_PREPARE in self._preparation.choices
         self._preparation.reset_choices()
-        if not before and _IN_PREPARE in self._preparation.choices:
+        offered = _IN_PREPARE in self._preparation.choices
+        if offered and not self._offered:
             self._preparation.value = _IN_PREPARE
+        self._offered = offered
 
     def _preparations(self, _: Any = None) -> list[tuple[str, str]]:
         from napari_crimson.plugin.prepare_widget import PrepareWidget
