@@ -13,7 +13,7 @@ __all__ = ["Batch", "Prior", "line_counts", "packed_like", "pick"]
 
 
 class Batch(NamedTuple):
-    """Simulated spectra: `cars`, `raman` (target) and `reference` (N, W), and each target's own `scale` (N, 1).
+    """Simulated spectra: `cars`, `raman` (target) and `reference` (N, W), and the `scale` (N, 1) to measure errors of each in.
 
     Where a spectrum has no reference, `reference` is 1 throughout.
     """

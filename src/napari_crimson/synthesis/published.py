@@ -55,7 +55,7 @@ class Crimson:
         sigma = uniform(generator, (n, 1), 2e-4, noise_bound)
         noise = torch.randn(clean.shape, generator=generator, device=generator.device)
         cars = _to_unit_range(_to_unit_range(clean) + sigma * noise)
-        return Batch(wavenumber, cars, imag, torch.ones_like(cars), torch.ones(n, 1, device=cars.device))
+        return Batch(wavenumber, cars, imag, torch.ones_like(cars), _weight_unit(imag))
 
     def _intensity(
         self,
@@ -126,24 +126,35 @@ class Specnet:
         strength = uniform(generator, (n, 1), 0.3, 1.0)  # beside a χ_NR of 1; what is asked for has max|χ_R| = 1
 
         two, polynomial = _two_sigmoids(n, x, generator), _polynomial(n, x, generator)
-        slope = uniform(generator, (n, 1), 5.0, 15.0) * torch.where(pick(generator, n, 0.5), 1.0, -1.0)
-        one = torch.sigmoid(slope * (x - uniform(generator, (n, 1), 0.2, 0.7)))
+        one = _one_sigmoid(n, x, generator)
         kind = torch.randint(3, (n, 1), generator=generator, device=generator.device)
         chi_nr = torch.where(kind == 0, two, torch.where(kind == 1, one, polynomial))
         clean = 0.5 * cars_intensity(torch.ones_like(x), chi_nr, strength * real, strength * imag)
         noise = torch.randn(clean.shape, generator=generator, device=generator.device)
         cars = clean + uniform(generator, (n, 1), *self.noise) * noise
-        return Batch(wavenumber, cars, imag, torch.ones_like(cars), torch.ones(n, 1, device=cars.device))
+        return Batch(wavenumber, cars, imag, torch.ones_like(cars), _weight_unit(imag))
+
+
+def _weight_unit(imag: Tensor) -> Tensor:
+    """What errors are measured in, (N, 1): spectra of few narrow lines count as much as crowded ones; about 1 in between."""
+    return 5.0 * (imag.square().mean(1, keepdim=True).sqrt() + 0.02)
+
+
+def _normal(n: int, mean: float, sd: float, generator: Generator) -> Tensor:
+    return mean + sd * torch.randn((n, 1), generator=generator, device=generator.device)
 
 
 def _two_sigmoids(n: int, x: Tensor, generator: Generator) -> Tensor:
     """Product of two sigmoids on `x` in 0–1: slopes N(10, 5), centres N(0.2, 0.3) and N(0.7, 0.3). Shape (N, W)."""
+    centres = _normal(n, 0.2, 0.3, generator), _normal(n, 0.7, 0.3, generator)
+    return sigmoid_window(x, centres, (_normal(n, 10, 5, generator), _normal(n, 10, 5, generator)))
 
-    def normal(mean: float, sd: float) -> Tensor:
-        return mean + sd * torch.randn((n, 1), generator=generator, device=generator.device)
 
-    curve = sigmoid_window(x, (normal(0.2, 0.3), normal(0.7, 0.3)), (normal(10, 5), normal(10, 5)))
-    return curve / curve.amax(1, keepdim=True).clamp(min=1e-12)
+def _one_sigmoid(n: int, x: Tensor, generator: Generator) -> Tensor:
+    """One of the two, rising or falling. Shape (N, W)."""
+    rising = pick(generator, n, 0.5)
+    centre = torch.where(rising, _normal(n, 0.2, 0.3, generator), _normal(n, 0.7, 0.3, generator))
+    return torch.sigmoid(_normal(n, 10, 5, generator) * torch.where(rising, 1.0, -1.0) * (x - centre))
 
 
 def _polynomial(n: int, x: Tensor, generator: Generator) -> Tensor:
