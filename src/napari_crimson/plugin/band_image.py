@@ -45,7 +45,8 @@ class BandImage:
 
     def begin(self, first_cm1: float, last_cm1: float) -> None:
         """Name the band that is coming; the rows of the last one stay until theirs arrive."""
-        self.layer.name = f"{self._stack.name} · {first_cm1:.0f}–{last_cm1:.0f} cm⁻¹"
+        band = f"{first_cm1:.0f}–{last_cm1:.0f}" if last_cm1 > first_cm1 else f"{first_cm1:.0f}"
+        self.layer.name = f"{self._stack.name} · {band} cm⁻¹"
 
     def take(self, found: BandRows) -> None:
         """Show rows, at most ten times a second."""

@@ -101,7 +101,9 @@ def _of_labels(
 
 def _cover(kind: str, corners: Floats, plane: Plane) -> NDArray[np.int64]:
     """Pixels (N, 2) that a shape covers; the nearest one where it covers the middle of none."""
-    if kind in ("line", "path"):
+    if kind == "point":
+        pixels = np.rint(corners)
+    elif kind in ("line", "path"):
         pixels = np.rint(_along(corners))
     else:
         if kind == "ellipse":  # napari keeps the corners of its box
@@ -116,7 +118,7 @@ def _cover(kind: str, corners: Floats, plane: Plane) -> NDArray[np.int64]:
 def _inside(corners: Floats, plane: Plane) -> Floats:
     """Pixels (N, 2) whose middle lies within a polygon: those from which a ray crosses its edges an odd number of times."""
     low = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int)
-    high = np.minimum(np.ceil(corners.max(axis=0)) + 1, plane).astype(int)
+    high = np.maximum(np.minimum(np.ceil(corners.max(axis=0)) + 1, plane).astype(int), low)  # none where it lies outside
     y, x = (grid.astype(float) for grid in np.mgrid[low[0] : high[0], low[1] : high[1]])
     odd = np.zeros(y.shape, dtype=bool)
     for (y0, x0), (y1, x1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):

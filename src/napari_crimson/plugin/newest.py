@@ -14,7 +14,7 @@ Work = Callable[[], Iterator[Any]]  # each step gives an answer, or None where t
 
 
 class Newest(QObject):
-    """Does the newest work under each key, one step at a time, in one thread of its own.
+    """Does the newest work under each key, one step at a time, in a thread that is there while there is work.
 
     Work asked for under a key replaces what was asked before. Urgent work goes ahead of the rest between any two of its
     steps, so that a long one keeps nobody waiting. Answers and errors arrive on the main thread.
@@ -30,7 +30,7 @@ class Newest(QObject):
     def __init__(self, answer: Callable[[Hashable, Any], None]) -> None:
         super().__init__()
         self._answer: Callable[[Hashable, Any], None] | None = answer
-        self._lock = threading.Condition()
+        self._lock = threading.Lock()
         self._work: dict[Hashable, tuple[bool, Iterator[Any]]] = {}
         self._wanted: dict[Hashable, Iterator[Any]] = {}  # the newest of each key, also when it has been done
         self._thread: threading.Thread | None = None
@@ -53,7 +53,6 @@ class Newest(QObject):
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="crimson-spectra", daemon=True)
                 self._thread.start()
-            self._lock.notify()
 
     def drop(self, key: Hashable) -> None:
         """Want no more answers under a key."""
@@ -67,21 +66,18 @@ class Newest(QObject):
             self._closed, self._answer = True, None
             self._work.clear()
             self._wanted.clear()
-            self._lock.notify()
 
     def _run(self) -> None:
         while True:
             with self._lock:
-                self._lock.wait_for(lambda: self._work or self._closed)
-                if self._closed:
+                if self._closed or not self._work:
+                    self._thread = None
                     return
                 key = next((key for key, (urgent, _) in self._work.items() if urgent), None)
                 key = next(iter(self._work)) if key is None else key
                 _, steps = self._work[key]
             done, answer = _step(steps)
             with self._lock:
-                if self._closed:
-                    return
                 if self._wanted.get(key) is not steps:
                     continue  # something newer has been asked for
                 if done:
@@ -90,7 +86,7 @@ class Newest(QObject):
                     try:
                         self._arrived.emit(key, steps, answer)
                     except RuntimeError:  # Qt itself has gone, as when the program ends
-                        return
+                        self._work.clear()
 
     def _take(self, key: Hashable, steps: Iterator[Any], answer: Any) -> None:
         """Hand over an answer, unless something newer was asked for while it was on its way."""

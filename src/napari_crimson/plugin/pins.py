@@ -66,6 +66,7 @@ class Pins:
         self._forget()
         if layer is not None:
             self._viewer.layers.remove(layer)
+            self._changed()
 
     def close(self) -> None:
         """Leave the pins where they are, and watch them no more."""

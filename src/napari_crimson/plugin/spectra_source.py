@@ -72,8 +72,9 @@ class SpectraSource:
         return self.wavenumber.size - 1 - band if self._falls else band
 
     def bands_between(self, first_cm1: float, last_cm1: float) -> slice:
-        """Bands between two wavenumbers, or the nearest one where there is none."""
-        first, last = (int(at) for at in np.searchsorted(self.wavenumber, (first_cm1, last_cm1), side="left"))
+        """Bands from one wavenumber to another, or the nearest one where there is none."""
+        first = int(np.searchsorted(self.wavenumber, first_cm1, side="left"))
+        last = int(np.searchsorted(self.wavenumber, last_cm1, side="right"))
         if first < last:
             return slice(first, last)
         nearest = self.nearest((first_cm1 + last_cm1) / 2)
@@ -109,7 +110,8 @@ class SpectraSource:
             bands = slice(last - bands.stop, last - bands.start)
         if isinstance(self._data, BandsFront):
             return np.moveaxis(_computed(self._data.spectra_last[(*lead, rows, slice(None), bands)]), -1, 0)
-        return _computed(self._data[(bands, *lead, rows)])
+        block = _computed(self._data[(bands, *lead, rows)])
+        return block[::-1] if self._falls else block
 
     def _tile(self, corner: Pixel) -> NDArray[Any]:
         """Give a tile (y, x, W), read now or not long ago."""

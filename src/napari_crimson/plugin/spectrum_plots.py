@@ -26,6 +26,7 @@ __all__ = ["SpectrumPlots", "find_lines"]
 _MEASURED, _RAMAN = "Intensity", "Raman-like"
 _WIDTH_PX = 380
 _FEWEST_POINTS = 7
+_PROMINENT = 8.0  # times the noise: among a thousand points, noise alone goes up and down by 7
 _ROOM = 0.025  # of the axis, which one written number takes
 
 
@@ -115,7 +116,7 @@ def find_lines(wavenumber: NDArray[np.float64], spectrum: NDArray[Any], *, most:
         return []
     bend = np.diff(y, 2)
     noise = 1.4826 * float(np.median(np.abs(bend - np.median(bend)))) / np.sqrt(6.0)
-    at, found = find_peaks(y, prominence=max(5 * noise, 0.03 * float(np.ptp(y)), np.finfo(float).tiny))
+    at, found = find_peaks(y, prominence=max(_PROMINENT * noise, 0.03 * float(np.ptp(y)), np.finfo(float).tiny))
     apart, chosen = _ROOM * float(x[-1] - x[0]), list[int]()
     for one in at[np.argsort(found["prominences"])[::-1]]:
         if len(chosen) < most and all(abs(x[one] - x[other]) >= apart for other in chosen):

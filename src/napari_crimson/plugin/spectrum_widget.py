@@ -166,7 +166,8 @@ class SpectrumWidget(QWidget):
 
     def _take(self, key: Hashable, answer: Any) -> None:
         if isinstance(answer, Exception):
-            self.controls.say(str(answer))
+            self._place = str(answer)
+            self._say()
             if not isinstance(answer, CrimsonError) and self._told != str(answer):  # once, not with every move of the mouse
                 self._told = str(answer)
                 tell(answer)

@@ -1,0 +1,462 @@
+"""The dock widget that shows spectra, in a real window with real moves of the mouse and real clicks."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Points
+from napari.utils.notifications import notification_manager
+from numpy.testing import assert_allclose, assert_array_equal
+
+from napari_crimson import open_stack, save_stack
+from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin import live_remover
+from napari_crimson.plugin.layers import layer_data_from_stack
+from napari_crimson.remover import FunctionRemover
+from napari_crimson.stack import make_stack
+
+pytestmark = pytest.mark.gui
+
+AXIS = np.linspace(2700.0, 3100.0, 41)
+SHAPE = (20, 24)
+CARS = np.random.default_rng(0).integers(1000, 30_000, (*SHAPE, AXIS.size), dtype=np.uint16)
+
+
+class Gated:
+    """A remover that halves, and waits at a gate when it is shut."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.at_gate = threading.Event()
+        self.error: Exception | None = None
+
+    def __call__(self, spectra: np.ndarray, *_: Any) -> np.ndarray:
+        self.at_gate.set()
+        assert self.gate.wait(20)
+        if self.error:
+            raise self.error
+        return spectra / 2
+
+
+@pytest.fixture
+def gated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gated]:
+    """Every remover is this one."""
+    remover = Gated()
+    monkeypatch.setattr(live_remover, "load_once", lambda name, *_: FunctionRemover(remover, name))
+    yield remover
+    remover.gate.set()
+
+
+def add_tissue(viewer: Any, stack: Any = None, name: str = "tissue") -> Any:
+    stack = make_stack(CARS, AXIS, step_um={"y": 0.5, "x": 0.5}) if stack is None else stack
+    data, attributes, _ = layer_data_from_stack(stack, name=name)[0]
+    return viewer.add_image(data, **attributes)
+
+
+@pytest.fixture
+def open_dock(viewer: Any, gated: Gated, qtbot: Any) -> Iterator[Callable[[], tuple[Any, Any]]]:
+    """Opens the dock, with the whole image in what it leaves of the window."""
+
+    def open_one() -> tuple[Any, Any]:
+        panel, dock = viewer.window.add_plugin_dock_widget("napari-crimson", "Spectrum")
+        qtbot.wait(50)
+        viewer.reset_view()
+        qtbot.wait(50)
+        return panel, dock
+
+    yield open_one
+    gated.gate.set()
+
+
+@pytest.fixture
+def docked(viewer: Any, open_dock: Any) -> Any:
+    """The dock beside a stack."""
+    add_tissue(viewer)
+    return open_dock()[1]
+
+
+@pytest.fixture
+def point(viewer: Any, qtbot: Any) -> Callable[..., None]:
+    """Moves the mouse to a pixel of the first layer, and clicks there if asked to."""
+    from qtpy.QtCore import QPoint, Qt
+
+    def point_at(y: int, x: int, *, click: bool = False, ctrl: bool = False) -> None:
+        canvas = viewer.window._qt_viewer.canvas.native
+        middle = np.array([canvas.height(), canvas.width()]) / 2
+        world = np.array(viewer.layers[0].data_to_world((0, y, x))[-2:])
+        down, right = middle + (world - viewer.scene.camera.center[-2:]) * viewer.scene.camera.zoom
+        at = QPoint(round(right), round(down))
+        qtbot.mouseMove(canvas, at)
+        qtbot.wait(30)
+        if click or ctrl:
+            keys = Qt.KeyboardModifier.ControlModifier if ctrl else Qt.KeyboardModifier.NoModifier
+            qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, keys, at)
+            qtbot.wait(30)
+
+    return point_at
+
+
+@pytest.fixture
+def click(qtbot: Any) -> Callable[[Any], None]:
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtWidgets import QCheckBox
+
+    def click_on(button: Any) -> None:
+        at = QPoint(10, button.height() // 2) if isinstance(button, QCheckBox) else button.rect().center()
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=at)
+
+    return click_on
+
+
+def looks_at(dock: Any, *pixel: int) -> Callable[[], bool]:
+    return lambda: dock.looked is not None and dock.looked.pixel == pixel and not dock.looked.loading
+
+
+def test_spectrum_follows_the_cursor(docked: Any, point: Any, qtbot: Any) -> None:
+    for pixel in ((4, 5), (15, 18), (9, 2)):
+        point(*pixel)
+        qtbot.waitUntil(looks_at(docked, *pixel), timeout=20_000)
+        assert_array_equal(docked.plots.measured.lines["measured"].x, AXIS)
+        assert_array_equal(docked.plots.measured.lines["measured"].y, CARS[pixel])
+        assert_allclose(docked.plots.raman.lines["cnn"].y, CARS[pixel] / 2)
+        assert docked.controls.status.text() == f"y {pixel[0]}, x {pixel[1]}"
+
+
+def test_lines_come_and_go_with_their_boxes(docked: Any, point: Any, click: Any, qtbot: Any) -> None:
+    point(4, 5)
+    qtbot.waitUntil(looks_at(docked, 4, 5), timeout=20_000)
+    assert "background" in docked.plots.measured.lines
+    click(docked.controls.background)
+    click(docked.controls.kk)
+    qtbot.waitUntil(lambda: "kk" in docked.plots.raman.lines, timeout=20_000)
+    qtbot.waitUntil(lambda: "background" not in docked.plots.measured.lines, timeout=20_000)
+    assert docked.plots.raman.lines["kk"].dashed
+    docked.controls.remover.setCurrentText("none")
+    click(docked.controls.kk)
+    qtbot.waitUntil(lambda: not docked.plots.raman.lines, timeout=20_000)
+    assert "measured" in docked.plots.measured.lines
+
+
+def test_bare_spectrum_is_shown_while_the_remover_loads(
+    viewer: Any, open_dock: Any, gated: Gated, point: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = threading.Event()
+    load = live_remover.load_once
+
+    def slow(*args: Any) -> Any:
+        assert loads.wait(20)
+        return load(*args)
+
+    add_tissue(viewer)
+    _, dock = open_dock()
+    point(1, 1)
+    qtbot.waitUntil(looks_at(dock, 1, 1), timeout=20_000)
+    monkeypatch.setattr(live_remover, "load_once", slow)
+    dock.controls.remover.setCurrentText("kk")
+    loads_begun = dock.newest
+    assert loads_begun.busy
+    loads.set()
+    point(6, 7)
+    qtbot.waitUntil(lambda: looks_at(dock, 6, 7)() and "kk" in dock.plots.raman.lines, timeout=20_000)
+    assert_array_equal(dock.plots.measured.lines["measured"].y, CARS[6, 7])
+
+
+def test_pins_have_the_colours_of_their_points(docked: Any, viewer: Any, point: Any, click: Any, qtbot: Any) -> None:
+    click(docked.controls.pin)
+    point(4, 5, click=True)
+    point(12, 20, click=True)
+    click(docked.controls.pin)
+    point(17, 3, click=True)  # no longer pins
+    point(16, 10, ctrl=True)
+    raman = docked.plots.raman
+    qtbot.waitUntil(lambda: {"pin 1", "pin 2", "pin 3"} <= raman.lines.keys(), timeout=20_000)
+    pins = viewer.layers["tissue · pins"]
+    assert_array_equal(pins.data, [[4, 5], [12, 20], [16, 10]])
+    for number, pixel in enumerate(((4, 5), (12, 20), (16, 10))):
+        assert_allclose(raman.lines[f"pin {number + 1}"].y, CARS[pixel] / 2)
+        rgb = [int(raman.colour_of(f"pin {number + 1}")[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        assert_allclose(pins.face_color[number][:3], rgb, atol=0.01)
+    assert len({raman.colour_of(f"pin {number}") for number in (1, 2, 3)}) == 3
+    assert len(viewer.layers) == 2
+
+
+def test_pins_are_let_go_moved_and_deleted(docked: Any, viewer: Any, point: Any, click: Any, qtbot: Any) -> None:
+    lines = docked.plots.measured.lines
+    for pixel in ((4, 5), (12, 20), (9, 9)):
+        point(*pixel, ctrl=True)
+    qtbot.waitUntil(lambda: "pin 3" in lines, timeout=20_000)
+    point(12, 20, ctrl=True)
+    qtbot.waitUntil(lambda: "pin 3" not in lines, timeout=20_000)
+    viewer.layers["tissue · pins"].data = np.array([[4.0, 5], [2, 2]])
+    qtbot.waitUntil(lambda: np.array_equal(lines["pin 2"].y, CARS[2, 2]), timeout=20_000)
+    click(docked.controls.clear)
+    qtbot.waitUntil(lambda: "pin 1" not in lines, timeout=20_000)
+    assert [layer.name for layer in viewer.layers] == ["tissue"]
+    point(4, 5, ctrl=True)
+    qtbot.waitUntil(lambda: "pin 1" in lines, timeout=20_000)
+    viewer.layers.remove("tissue · pins")
+    qtbot.waitUntil(lambda: "pin 1" not in lines, timeout=20_000)
+
+
+def test_regions_are_mean_and_sd(docked: Any, viewer: Any, qtbot: Any) -> None:
+    image = viewer.layers["tissue"]
+    placed = {"scale": image.scale[1:], "units": image.units[1:]}
+    box = np.array([[1.6, 2.6], [1.6, 8.4], [5.4, 8.4], [5.4, 2.6]])
+    viewer.add_shapes([box], shape_type="rectangle", edge_color="#ff8000", name="cells", **placed)
+    docked.controls.regions.setCurrentText("cells")
+    lines = docked.plots.measured.lines
+    inside = CARS[2:6, 3:9].reshape(-1, AXIS.size).astype(float)
+    qtbot.waitUntil(lambda: "shape 1" in lines and np.allclose(lines["shape 1"].y, inside.mean(axis=0)), timeout=20_000)
+    assert_allclose(lines["shape 1"].sd, inside.std(axis=0, ddof=1))
+    assert_allclose(docked.plots.raman.lines["shape 1"].sd, inside.std(axis=0, ddof=1) / 2, rtol=1e-5)
+    assert docked.plots.raman.colour_of("shape 1") == "#ff8000"
+    viewer.layers["cells"].data = [box + np.array([10, 0])]
+    moved = CARS[12:16, 3:9].reshape(-1, AXIS.size).mean(axis=0)
+    qtbot.waitUntil(lambda: np.allclose(lines["shape 1"].y, moved), timeout=20_000)
+    viewer.layers.remove("cells")
+    qtbot.waitUntil(lambda: "shape 1" not in lines, timeout=20_000)
+
+
+def test_labels_that_are_painted_at_one_wavenumber(docked: Any, viewer: Any, qtbot: Any) -> None:
+    image = viewer.layers["tissue"]
+    painted = np.zeros((AXIS.size, *SHAPE), dtype=np.uint8)
+    painted[3, 4:6, 7:9] = 2
+    labels = viewer.add_labels(painted, name="labels", scale=image.scale, translate=image.translate, units=image.units)
+    docked.controls.regions.setCurrentText("labels")
+    lines = docked.plots.measured.lines
+    qtbot.waitUntil(lambda: "label 2" in lines, timeout=20_000)
+    assert_allclose(lines["label 2"].y, CARS[4:6, 7:9].reshape(4, -1).mean(axis=0))
+    viewer.dims.set_current_step(0, 9)
+    labels.selected_label, labels.brush_size = 1, 1
+    labels.paint((9, 12, 12), 1)
+    qtbot.waitUntil(lambda: "label 1" in lines, timeout=20_000)
+
+
+def test_a_band_is_gone_to_by_name_and_by_number(docked: Any, viewer: Any, qtbot: Any) -> None:
+    from qtpy.QtCore import Qt
+
+    for text, plane in (("CH2", 15), ("2930", 23)):
+        docked.controls.typed.clear()
+        qtbot.keyClicks(docked.controls.typed, text)
+        qtbot.keyClick(docked.controls.typed, Qt.Key.Key_Return)
+        assert viewer.dims.current_step[0] == plane
+        assert docked.band.wavenumber == AXIS[plane]
+    for text, said in (("1655", "outside of this stack"), ("CH9", "CH2")):
+        docked.controls.typed.clear()
+        qtbot.keyClicks(docked.controls.typed, text)
+        qtbot.keyClick(docked.controls.typed, Qt.Key.Key_Return)
+        assert said in docked.controls.status.text()
+        assert viewer.dims.current_step[0] == 23
+
+
+def drag(qtbot: Any, plot: Any, start: float, end: float) -> None:
+    from qtpy.QtCore import QPointF, Qt
+
+    box = plot.view.getPlotItem().vb
+    height = sum(box.viewRange()[1]) / 2
+    at, to = (plot.view.mapFromScene(box.mapViewToScene(QPointF(x, height))) for x in (start, end))
+    port = plot.view.viewport()
+    qtbot.mouseMove(port, at)
+    qtbot.mousePress(port, Qt.MouseButton.LeftButton, pos=at)
+    for share in (0.25, 0.5, 0.75, 1.0):
+        qtbot.mouseMove(port, at + (to - at) * share)
+        qtbot.wait(30)
+    qtbot.mouseRelease(port, Qt.MouseButton.LeftButton, pos=to)
+
+
+def test_dragging_the_line_moves_the_slider(docked: Any, viewer: Any, point: Any, qtbot: Any) -> None:
+    point(4, 5)
+    qtbot.waitUntil(looks_at(docked, 4, 5), timeout=20_000)
+    viewer.dims.set_current_step(0, 10)
+    qtbot.wait(50)
+    drag(qtbot, docked.plots.raman, 2800.0, 2950.0)
+    qtbot.waitUntil(lambda: abs(viewer.dims.current_step[0] - 25) <= 1, timeout=20_000)
+
+
+def test_band_image_is_the_mean_and_follows_the_slider(docked: Any, viewer: Any, click: Any, qtbot: Any) -> None:
+    viewer.dims.set_current_step(0, 15)
+    click(docked.controls.band)
+    assert [layer.name for layer in viewer.layers] == ["tissue", "tissue · 2850 cm⁻¹"]
+    assert not viewer.layers["tissue"].visible
+    docked.controls.typed.setText("2840-2860")
+    docked.controls.went_to.emit("2840-2860")
+    image = viewer.layers[1]
+    qtbot.waitUntil(lambda: np.allclose(image.data, CARS[..., 14:17].mean(axis=-1)), timeout=20_000)
+    assert image.name == "tissue · 2840–2860 cm⁻¹"
+    assert image.contrast_limits[1] > 1000
+    viewer.dims.set_current_step(0, 20)
+    qtbot.waitUntil(lambda: np.allclose(image.data, CARS[..., 19:22].mean(axis=-1)), timeout=20_000)
+    click(docked.controls.band)
+    assert [layer.name for layer in viewer.layers] == ["tissue"]
+    assert viewer.layers["tissue"].visible
+    click(docked.controls.band)
+    viewer.layers.remove(viewer.layers[1])
+    assert not docked.controls.band.isChecked()
+    assert viewer.layers["tissue"].visible
+
+
+def test_dragging_the_band_averages_over_it(docked: Any, viewer: Any, point: Any, click: Any, qtbot: Any) -> None:
+    point(4, 5)
+    qtbot.waitUntil(looks_at(docked, 4, 5), timeout=20_000)
+    docked.controls.went_to.emit("2850")
+    click(docked.controls.band)
+    docked.controls.went_to.emit("2800-2900")
+    qtbot.wait(50)
+    drag(qtbot, docked.plots.measured, 2900.0, 3000.0)
+    qtbot.waitUntil(lambda: abs(docked.band.edges[1] - 3000) < 5, timeout=20_000)
+    first, last = np.searchsorted(AXIS, docked.band.edges)
+    expected = CARS[..., first:last].mean(axis=-1)
+    qtbot.waitUntil(lambda: np.allclose(viewer.layers[1].data, expected), timeout=20_000)
+
+
+def test_result_is_shown_as_it_is(docked: Any, viewer: Any, point: Any, qtbot: Any) -> None:
+    result = make_stack(CARS.astype(np.float32), AXIS, step_um={"y": 0.5, "x": 0.5}).rename(cars="raman")
+    add_tissue(viewer, result, name="tissue · cnn")
+    docked.controls.stack.setCurrentText("tissue · cnn")
+    point(4, 5)
+    qtbot.waitUntil(looks_at(docked, 4, 5), timeout=20_000)
+    assert list(docked.plots.raman.lines) == ["as stored"]
+    assert not docked.plots.measured.isVisible()
+    docked.controls.stack.setCurrentText("tissue")
+    point(5, 5)
+    qtbot.waitUntil(lambda: "cnn" in docked.plots.raman.lines, timeout=20_000)
+    assert "as stored" not in docked.plots.raman.lines
+
+
+def test_stack_without_an_axis_says_what_to_do(viewer: Any, open_dock: Any) -> None:
+    viewer.add_image(np.zeros((5, 6, 7)), name="scan", rgb=False)
+    viewer.add_image(np.zeros((6, 7)), name="flat")
+    _, dock = open_dock()
+    assert [dock.controls.stack.itemText(i) for i in range(dock.controls.stack.count())] == ["scan"]
+    assert "does not say its wavenumbers" in dock.controls.status.text()
+
+
+def test_errors_are_told_and_the_dock_goes_on(docked: Any, gated: Gated, point: Any, qtbot: Any) -> None:
+    gated.error = CrimsonError("the weights do not fit; get them again")
+    point(4, 5)
+    qtbot.waitUntil(lambda: "get them again" in docked.controls.status.text(), timeout=20_000)
+    gated.error = None
+    point(6, 5)
+    qtbot.waitUntil(looks_at(docked, 6, 5), timeout=20_000)
+
+
+def test_a_bug_in_a_remover_is_told_once(docked: Any, gated: Gated, point: Any, qtbot: Any) -> None:
+    gated.error = RuntimeError("out of luck")
+    before = len(notification_manager.records)
+    with qtbot.captureExceptions():
+        for x in (5, 9, 13):
+            point(4, x)
+            qtbot.wait(100)
+    assert "out of luck" in docked.controls.status.text()
+    assert sum("out of luck" in record.message for record in list(notification_manager.records)[before:]) == 1
+
+
+def test_file_that_is_gone_is_told(viewer: Any, open_dock: Any, point: Any, qtbot: Any, tmp_path: Path) -> None:
+    save_stack(make_stack(CARS, AXIS), tmp_path / "gone.h5")
+    add_tissue(viewer, open_stack(tmp_path / "gone.h5"))
+    _, dock = open_dock()
+    point(4, 5)
+    qtbot.waitUntil(looks_at(dock, 4, 5), timeout=20_000)
+    (tmp_path / "gone.h5").unlink()
+    point(17, 20)
+    qtbot.waitUntil(lambda: "gone.h5" in dock.controls.status.text(), timeout=20_000)
+
+
+def hold(dock: Any, gated: Gated, point: Any, qtbot: Any) -> None:
+    """Leave the worker in the middle of a spectrum."""
+    point(4, 5)
+    qtbot.waitUntil(looks_at(dock, 4, 5), timeout=20_000)
+    gated.gate.clear()
+    gated.at_gate.clear()
+    point(8, 9)
+    qtbot.waitUntil(gated.at_gate.is_set, timeout=20_000)
+
+
+def test_layer_is_deleted_while_it_is_read(docked: Any, viewer: Any, gated: Gated, point: Any, qtbot: Any) -> None:
+    add_tissue(viewer, name="other")
+    viewer.layers.move(1, 0)  # some software renderers crash when the lowest layer is deleted
+    hold(docked, gated, point, qtbot)
+    viewer.layers.remove("tissue")
+    gated.gate.set()
+    assert docked.layer is viewer.layers["other"] or docked.layer.name == "other"
+    assert docked.looked is None
+    point(3, 3)
+    qtbot.waitUntil(looks_at(docked, 3, 3), timeout=20_000)
+
+
+def test_dock_is_closed_while_it_reads(viewer: Any, open_dock: Any, gated: Gated, point: Any, click: Any, qtbot: Any) -> None:
+    add_tissue(viewer)
+    panel, dock = open_dock()
+    click(dock.controls.band)
+    hold(dock, gated, point, qtbot)
+    panel.destroyOnClose()
+    qtbot.wait(50)
+    assert [layer.name for layer in viewer.layers] == ["tissue"]
+    assert viewer.layers["tissue"].visible
+    gated.gate.set()
+    forgotten = weakref.ref(dock)
+    del panel, dock
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and forgotten() is None, timeout=20_000)
+    point(6, 6)
+    viewer.dims.set_current_step(0, 3)
+
+
+def test_window_is_closed_while_the_dock_reads(docked: Any, viewer: Any, gated: Gated, point: Any, click: Any, qtbot: Any) -> None:
+    click(docked.controls.band)
+    hold(docked, gated, point, qtbot)
+    viewer.close()
+    gated.gate.set()
+    qtbot.waitUntil(lambda: not any(thread.name.startswith("crimson") for thread in threading.enumerate()), timeout=20_000)
+
+
+def test_opening_and_closing_leaves_nothing_behind(viewer: Any, open_dock: Any, point: Any, qtbot: Any) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    image = add_tissue(viewer)
+    events = (viewer.dims.events.current_step, viewer.layers.events.removed, viewer.layers.events.inserted, image.events.data)
+
+    def callbacks() -> int:
+        return sum(len(event.callbacks) for event in events) + len(viewer.mouse_move_callbacks) + len(viewer.mouse_drag_callbacks)
+
+    def census() -> tuple[int, int, int]:
+        gc.collect()
+        docks = sum(type(one).__name__ == "SpectrumWidget" for one in gc.get_objects())
+        return docks, callbacks(), len(QApplication.allWidgets())
+
+    for number in range(22):
+        panel, dock = open_dock()
+        point(3 + number % 10, 5)
+        panel.destroyOnClose()
+        del panel, dock
+        qtbot.wait(20)
+        if number == 1:
+            before = census()
+    qtbot.wait(200)
+    assert census() == before
+    assert before[0] == 0
+
+
+def test_every_control_has_a_tooltip_and_a_name(docked: Any) -> None:
+    from qtpy.QtWidgets import QAbstractButton, QComboBox, QLineEdit
+
+    controls = [one for kind in (QAbstractButton, QComboBox, QLineEdit) for one in docked.controls.findChildren(kind)]
+    assert len(controls) >= 12
+    for one in controls:
+        assert one.accessibleName(), one
+        assert one.toolTip(), one
+
+
+def test_points_of_the_user_serve_as_regions(docked: Any, viewer: Any, qtbot: Any) -> None:
+    image = viewer.layers["tissue"]
+    viewer.add_layer(Points([[7, 6, 5]], name="mine", scale=image.scale, translate=image.translate, units=image.units))
+    docked.controls.regions.setCurrentText("mine")
+    qtbot.waitUntil(lambda: "point 1" in docked.plots.measured.lines, timeout=20_000)
+    assert_array_equal(docked.plots.measured.lines["point 1"].y, CARS[6, 5])
