@@ -47,11 +47,11 @@ def test_two_networks_on_simulated_tissue(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_a_pixel_of_a_file_and_a_chosen_peak(stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("cnn", stack, "--pixel", "2,3", "--peak", "2852", "--out", tmp_path / "out") == 0
+    assert run("rnn", stack, "--pixel", "2,3", "--peak", "2852", "--out", tmp_path / "out") == 0
     said = capsys.readouterr().out
     assert "cell.npz, pixel (2, 3)" in said
     assert "peak at 2850 cm⁻¹" in said or "peak at 2855 cm⁻¹" in said
-    assert run("cnn", stack, "--out", tmp_path / "out") == 0  # a bright one, then
+    assert run("rnn", stack, "--out", tmp_path / "out") == 0  # a bright one, then
 
 
 def test_weights_of_your_own_without_a_loss_curve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

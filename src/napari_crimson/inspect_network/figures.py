@@ -183,13 +183,15 @@ def draw_peak(seen: Inspection) -> Figure:
     )
     figure = _figure(title, 11, 8.5)
     panels = figure.subplots(4, 2, sharex="col", width_ratios=(1.5, 1))
-    for measured, answer, made, slope in panels.T:
-        measured.plot(axis, seen.spectrum.cars, color="black", lw=0.9, label="measured")
-        measured.plot(axis, peak.without_lines, color=_ORANGE, lw=1, ls="--", label="without lines: where the integral starts")
-        answer.plot(axis, peak.answer, color=_BLUE, lw=1)
+    near = min(max(_NEAR_CM1[0], 4 * peak.half_within_cm1), _NEAR_CM1[1])
+    whole, close = np.arange(axis.size), np.flatnonzero(np.abs(axis - peak.at_cm1) <= near)
+    for (measured, answer, made, slope), part in zip(panels.T, (whole, close), strict=True):
+        measured.plot(axis[part], seen.spectrum.cars[part], color="black", lw=0.9, label="measured")
+        measured.plot(axis[part], peak.without_lines[part], color=_ORANGE, lw=1, ls="--", label="without lines: where the integral starts")
+        answer.plot(axis[part], peak.answer[part], color=_BLUE, lw=1)
         answer.plot(peak.at_cm1, height, "o", ms=8, mfc="none", mec=_ORANGE, mew=1.8)
-        made.fill_between(axis, peak.made_by, step="mid", color=_BLUE, lw=0)
-        slope.fill_between(axis, 0.01 * peak.gradient, step="mid", color=_GREEN, lw=0)
+        made.fill_between(axis[part], peak.made_by[part], step="mid", color=_BLUE, lw=0)
+        slope.fill_between(axis[part], 0.01 * peak.gradient[part], step="mid", color=_GREEN, lw=0)
         slope.set_xlabel(_AXIS)
     words = ("counts", f"answer\n{_unit(seen)}", "made by each point", "change for +1 %\nof one point")
     for axes, word in zip(panels[:, 0], words, strict=True):
@@ -199,8 +201,6 @@ def draw_peak(seen: Inspection) -> Figure:
         axes.axvline(peak.at_cm1, color="0.75", lw=0.8, zorder=0)
         axes.margins(x=0)
         axes.spines[["top", "right"]].set_visible(False)
-    near = min(max(_NEAR_CM1[0], 4 * peak.half_within_cm1), _NEAR_CM1[1])
-    panels[0, 1].set_xlim(max(axis[0], peak.at_cm1 - near), min(axis[-1], peak.at_cm1 + near))
     return figure
 
 
