@@ -12,6 +12,8 @@ __all__ = ["Newest", "Work"]
 
 Work = Callable[[], Iterator[Any]]  # each step gives an answer, or None where there is nothing to show yet
 
+_ending: list[tuple[Newest, threading.Thread]] = []  # a QObject must not die in another thread than its own
+
 
 class Newest(QObject):
     """Does the newest work under each key, one step at a time, in a thread that is there while there is work.
@@ -34,6 +36,7 @@ class Newest(QObject):
         self._work: dict[Hashable, tuple[bool, Iterator[Any]]] = {}
         self._wanted: dict[Hashable, Iterator[Any]] = {}  # the newest of each key, also when it has been done
         self._thread: threading.Thread | None = None
+        self._started: threading.Thread | None = None
         self._closed = False
         self._arrived.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
@@ -51,7 +54,7 @@ class Newest(QObject):
             self._wanted[key] = work()
             self._work[key] = (urgent, self._wanted[key])
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="crimson-spectra", daemon=True)
+                self._thread = self._started = threading.Thread(target=self._run, name="crimson-spectra", daemon=True)
                 self._thread.start()
 
     def drop(self, key: Hashable) -> None:
@@ -66,6 +69,9 @@ class Newest(QObject):
             self._closed, self._answer = True, None
             self._work.clear()
             self._wanted.clear()
+        _ending[:] = [(one, thread) for one, thread in _ending if thread.is_alive()]
+        if self._started is not None and self._started.is_alive():
+            _ending.append((self, self._started))
 
     def _run(self) -> None:
         while True:

@@ -118,9 +118,11 @@ class SpectrumControls(QWidget):
                 form.addRow(label, control)
         self.typed.setPlaceholderText("cm⁻¹, or a band")
         self.typed.setAccessibleName("Go to")
+        self.typed.setToolTip(self.goto.toolTip())
         form.addRow(_row(self.background, self.uncertainty, self.peaks))
         form.addRow(_row(self.pin, self.clear, self.kk, self.band))
         self.status.setAccessibleName("Status")
+        self.status.setToolTip("The pixel that is shown, or what is the matter.")
         self.status.setStyleSheet("background: transparent; border: none; padding: 0;")
         form.addRow(self.status)
 

@@ -61,6 +61,8 @@ class SpectrumWidget(QWidget):
         self.mouse = Cursor(napari_viewer)
         self.band = BandDrive(napari_viewer, self.plots, self.newest)
         self.marks = SpectrumMarks(napari_viewer, self.controls.regions, self._ask_marks)
+        for part in (self.newest, self.mouse, self.band, self.marks):
+            part.setParent(self)  # to end with it
         self._connect()
         boxes = (self.controls.stack, self.controls.regions)
         self._release = [self.newest.close, self.mouse.close, self.marks.close, self.band.close, *(box.let_go for box in boxes)]
@@ -79,6 +81,7 @@ class SpectrumWidget(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             _release_all(self._release)
             self._source = None
+            self.deleteLater()  # here and now: left to Python, any thread might collect it, and crash
         return bool(super().event(event))
 
     # --- which stack, which remover --------------------------------------------------------------------
