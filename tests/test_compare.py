@@ -210,3 +210,22 @@ def test_average_of_one_pixel_has_no_deviation(stack: xr.Dataset, pixel: tuple[i
     mean = average(compare(stack, [plain], pixels=[pixel]))
     assert np.isnan(mean["raman_sd"]).all()
     assert np.isfinite(mean["raman"][0, :-20]).all() == (pixel != (0, 0))
+
+
+def test_unexplained_intensity_tells_the_truth_from_a_wrong_answer(stack: xr.Dataset) -> None:
+    truth = stack["raman"].values[2:8, 2:8].reshape(36, -1)[:, :-20]
+
+    def right(spectra: np.ndarray, *_: Any) -> np.ndarray:
+        return truth
+
+    def wrong(spectra: np.ndarray, *_: Any) -> np.ndarray:
+        return np.roll(truth, 25, axis=1)
+
+    region = (slice(2, 8), slice(2, 8))
+    result = compare(stack.drop_vars("raman"), [right, wrong, Unsure()], region=region)
+    left = (result["unexplained"].values[..., :-20] ** 2).mean(axis=-1)
+    assert 0.7 < np.median(left[0]) < 1.5
+    assert np.median(left[1]) > 3
+    assert np.isnan(left[2]).all()
+    without = compare(stack.drop_vars("raman"), [right], region=region, reference=None)
+    assert np.isnan(without["unexplained"]).all()

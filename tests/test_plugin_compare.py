@@ -231,6 +231,18 @@ def test_residuals_to_a_truth(viewer: Any, dock: Any, qtbot: Any, stack: xr.Data
     qtbot.waitUntil(lambda: done(widget) and "truth" not in drawn(widget.plots.spectra), timeout=20_000)
 
 
+def test_lower_plot_can_show_what_is_left_of_the_intensity(viewer: Any, dock: Any, qtbot: Any, stack: xr.Dataset, gated: Gated) -> None:
+    add(viewer, stack)
+    widget = dock(viewer)
+    click_pixel(viewer, qtbot, 3, 7)
+    qtbot.waitUntil(lambda: done(widget), timeout=20_000)
+    assert_allclose(drawn(widget.plots.residuals)["cnn"], 0)
+    widget.controls.below.setCurrentText("unexplained")
+    left = widget.compared.result["unexplained"].sel(remover="cnn")[0]
+    assert np.isfinite(left).all()
+    assert_allclose(drawn(widget.plots.residuals)["cnn"], left)
+
+
 def test_truth_of_another_shape_is_told(viewer: Any, dock: Any, qtbot: Any, stack: xr.Dataset, gated: Gated) -> None:
     add(viewer, stack, truth=True)
     other = simulate_stack((4, 4), wavenumber=AXIS, seed=0)
@@ -394,7 +406,7 @@ def test_it_is_in_the_menu_and_every_control_has_a_name_and_a_tip(viewer: Any, d
     widget = dock(viewer)
     assert any("Compare removers" in name for name in viewer.window.dock_widgets)
     seen = [one for kind in (QComboBox, QListWidget, QTableWidget, QToolButton) for one in widget.findChildren(kind) if one.isVisible()]
-    assert len(seen) == 7
+    assert len(seen) == 8
     for control in (*seen, widget.controls.mark):
         assert control.toolTip(), control
         assert control.accessibleName(), control

@@ -22,10 +22,12 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.metrics import score
 from napari_crimson.pixels import Pixels, Region, choose_pixels, pixels_of_region, read_spectra
 from napari_crimson.remover import Remover, load_remover
+from napari_crimson.resynthesis.spectra import CheckSettings, admissible, residuals
 
 __all__ = ["TRUTH", "Agreement", "agreements", "average", "compare", "compare_spectra", "has_truth", "plan_comparison"]
 
 TRUTH = "truth"
+_FEWEST_POINTS = 16  # of a spectrum that can be checked
 _BATCH = 64  # spectra: a network is several times slower on a few
 
 
@@ -94,7 +96,9 @@ def compare(
     xarray.Dataset
         Dims (remover, spectrum, wavenumber). ``cars`` (spectrum, wavenumber) as stored; ``raman``, float32, NaN as
         `remove_background` has it; ``uncertainty`` where any remover gives it, NaN for the others; ``difference`` to
-        the truth, or to the first remover (attrs ``against``); ``truth`` where there is one; ``spectra_per_s``
+        the truth, or to the first remover (attrs ``against``); ``unexplained``, what is left of the measured intensity when
+        that of the answer is subtracted, in standard deviations of the noise (see `resynthesis.residuals`), of removers that
+        give Im χ_R/χ_NR where there is a reference, NaN for the others; ``truth`` where there is one; ``spectra_per_s``
         (remover,) if asked for; coordinates y, x (z, t) of each spectrum.
 
     Raises
@@ -150,6 +154,7 @@ def compare_spectra(corrections: Mapping[str, Correction], raw: NDArray[Any], *,
     done: dict[str, dict[str, NDArray[np.float32]]] = {}
     for name, correction in corrections.items():
         done[name] = correction(raw)
+        done[name]["unexplained"] = _unexplained(correction, raw, done[name]["raman"])
         yield _as_dataset(corrections, done, raw, truth)
 
 
@@ -229,11 +234,26 @@ def _as_dataset(
         {"remover": list(done), "convention": ("remover", conventions), "wavenumber": first.wavenumber},
         {"against": against},
     )
+    result["unexplained"] = (dims, np.stack([values["unexplained"] for values in done.values()]))
     if any(values is not None for values in spread):
         result["uncertainty"] = (dims, np.stack([np.full_like(raman[0], np.nan) if one is None else one for one in spread]))
     if truth is not None:
         result[TRUTH] = (dims[1:], truth)
     return result
+
+
+def _unexplained(correction: Correction, raw: NDArray[Any], raman: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Residuals (N, W) of the physics check, with the reference as the excitation; NaN where it cannot be made."""
+    left = np.full(raman.shape, np.nan, dtype=np.float32)
+    axis, lit = correction.wavenumber[correction.lit], correction.lit
+    light = None if correction.reference is None else correction.reference[lit]
+    if light is None or not (light > 0).all() or axis.size < _FEWEST_POINTS or _convention(correction) != "relative":
+        return left
+    counts = raw[:, lit] - (0.0 if correction.dark is None else correction.dark[lit])
+    points = CheckSettings().resolution_cm1 * (axis.size - 1) / (axis[-1] - axis[0])
+    # of what can be lines only: a noisy answer explains its own noise
+    left[:, lit] = residuals(counts, admissible(raman[:, lit], points), axis, light)
+    return left
 
 
 def _convention(correction: Correction) -> str:

@@ -37,7 +37,10 @@ def agreement_lines(result: xr.Dataset) -> list[str]:
         lines.append(f"{one.first:<{wide}}{second:<{wide}}{_figure(one.r)}{_figure(one.nrmse)}{slope:>8}{one.spectra:>9,}")
     if any(one.scaled for one in found):
         lines.append("* of the other convention: each spectrum scaled to the first by least squares")
-    lines += [f"{name}: {rate:,.0f} spectra/s" for name, rate in zip(result["remover"].values, result["spectra_per_s"].values, strict=True)]
+    left = (result["unexplained"] ** 2).mean("wavenumber").median("spectrum").values  # NaN bands and pixels are left out
+    for name, rate, chi2 in zip(result["remover"].values, result["spectra_per_s"].values, left, strict=True):
+        words = "" if np.isnan(chi2) else f", what it leaves of the measured intensity is {np.sqrt(chi2):.2f} of the noise"
+        lines.append(f"{name}: {rate:,.0f} spectra/s{words}")
     return lines
 
 

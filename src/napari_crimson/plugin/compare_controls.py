@@ -18,8 +18,9 @@ from napari_crimson.remover import removers
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["CompareControls"]
+__all__ = ["DIFFERENCE", "UNEXPLAINED", "CompareControls"]
 
+DIFFERENCE, UNEXPLAINED = "difference", "unexplained"
 _CHECKED = ("cnn", "rnn", "kk")
 _ROWS = 2  # of the list of removers, without scrolling
 
@@ -31,16 +32,21 @@ class CompareControls(QWidget):
     ----------
     changed : Signal
         Anything but the stack has been chosen otherwise.
+    below_changed : Signal
+        The lower plot is to show something else of what is known already.
     """
 
     changed = Signal()
+    below_changed = Signal()
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self.stack = LayerBox(viewer, lambda layer: _is_stack(layer, "cars"))
-        self.truth = LayerBox(viewer, lambda layer: _is_stack(layer, "raman"), none="the first remover")
+        self.truth = LayerBox(viewer, lambda layer: _is_stack(layer, "raman"), none="first remover")
         self.marks = LayerBox(viewer, is_marks, none="clicked pixel")
         self.mark = QComboBox()
+        self.below = QComboBox()
+        self.below.addItems([DIFFERENCE, UNEXPLAINED])
         self.removers = QListWidget()
         self.status = QLabel()
         self._offer_removers()
@@ -49,6 +55,7 @@ class CompareControls(QWidget):
         self.removers.itemChanged.connect(self._changed)
         self.truth.chosen.connect(self._changed)
         self.mark.currentIndexChanged.connect(self._changed)
+        self.below.currentIndexChanged.connect(self._below_changed)
 
     @property
     def checked(self) -> list[str]:
@@ -74,6 +81,9 @@ class CompareControls(QWidget):
     def _changed(self, _: Any = None) -> None:
         self.changed.emit()
 
+    def _below_changed(self, _: int) -> None:
+        self.below_changed.emit()
+
     def _offer_removers(self) -> None:
         for name in sorted(removers(), key=lambda name: (*_CHECKED, name).index(name)):
             item = QListWidgetItem(name)
@@ -90,10 +100,7 @@ class CompareControls(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        where = QHBoxLayout()
-        where.setContentsMargins(0, 0, 0, 0)
-        where.addWidget(self.marks, 2)
-        where.addWidget(self.mark, 1)
+        beside = {self.truth: self.below, self.marks: self.mark}
         for control, label, tip in (
             (self.stack, "Stack", "The measured CARS intensities."),
             (self.removers, "Removers", "Those that are checked are compared, on the same spectra."),
@@ -102,17 +109,32 @@ class CompareControls(QWidget):
                 "Compare with",
                 "Residuals are taken against the first remover, or a truth or result of this stack.",
             ),
+            (
+                self.below,
+                "Lower plot",
+                "The difference; or what is left of the measured intensity, in deviations of its noise. That takes a reference.",
+            ),
             (self.marks, "Where", "A click in the image picks a pixel; or a Points, Shapes or Labels layer marks pixels and regions."),
             (self.mark, "Mark", "Which point, shape or label of that layer; of several pixels the mean and its deviation are drawn."),
         ):
             control.setToolTip(tip)
             control.setAccessibleName(label)
-            if control is not self.mark:
-                form.addRow(label, where if control is self.marks else control)
+            if control in beside:
+                form.addRow(label, _row(control, beside[control]))
+            elif control not in beside.values():
+                form.addRow(label, control)
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.status.setAccessibleName("Status")
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         form.addRow(self.status)
+
+
+def _row(wide: QWidget, narrow: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(wide, 2)
+    row.addWidget(narrow, 1)
+    return row
 
 
 def _is_stack(layer: Any, variable: str) -> bool:

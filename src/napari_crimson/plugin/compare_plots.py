@@ -47,8 +47,11 @@ class ComparePlots(QSplitter):
         self.residuals.clear()
         self.table.setRowCount(0)
 
-    def draw(self, shown: xr.Dataset, result: xr.Dataset) -> None:
-        """Draw spectra without dim ``spectrum``, with their deviations, and the figures of the whole result of `compare`."""
+    def draw(self, shown: xr.Dataset, result: xr.Dataset, below: str) -> None:
+        """Draw spectra without dim ``spectrum``, with their deviations, and the figures of the whole result of `compare`.
+
+        `below` is what the lower plot shows: ``"difference"`` or ``"unexplained"``.
+        """
         axis = shown["wavenumber"].values
         names = [str(name) for name in shown["remover"].values]
         for plot in (self.spectra, self.residuals):
@@ -61,8 +64,8 @@ class ComparePlots(QSplitter):
             self.spectra.remove_line(TRUTH)
         for at, name in enumerate(names):
             self.spectra.set_line(name, axis, shown["raman"].values[at], sd=_deviation(shown, "raman", at), colour=at)
-            self.residuals.set_line(name, axis, shown["difference"].values[at], sd=_deviation(shown, "difference", at), colour=at)
-        self.residuals.set_y_label(f"minus {against}")
+            self.residuals.set_line(name, axis, shown[below].values[at], sd=_deviation(shown, below, at), colour=at)
+        self.residuals.set_y_label(f"minus {against}" if below == "difference" else "left, in noise")
         relative = (result["convention"] == "relative").all()
         self.spectra.set_y_label("Im χ<sub>R</sub> / χ<sub>NR</sub>" if relative else "Raman-like")
         self._tabulate(result)

@@ -68,6 +68,7 @@ class CompareWidget(QWidget):
         self.controls.stack.chosen.connect(self._stack_chosen)
         self.controls.marks.chosen.connect(self._marks_chosen)
         self.controls.changed.connect(self._ask)
+        self.controls.below_changed.connect(self._draw)
         boxes = (self.controls.stack, self.controls.truth, self.controls.marks)
         self._release: list[Callable[[], None]] = [self.newest.close, self.mouse.close, *(box.let_go for box in boxes)]
         self._release += [watch.clear for watch in (self._watch, self._watch_stack, self._watch_marks)]
@@ -131,6 +132,7 @@ class CompareWidget(QWidget):
             return
         removers = self.controls.checked
         if find is None or not removers:
+            self.compared = None
             self.plots.clear()
             self.controls.say("Click a pixel in the image." if removers else "Check the removers to compare.")
             return
@@ -169,6 +171,7 @@ class CompareWidget(QWidget):
     def _take(self, _: Hashable, answer: Any) -> None:
         """Show what the thread has found."""
         if isinstance(answer, Exception):
+            self.compared = None
             self.controls.say(f"Stopped: {answer}")
             self.plots.clear()
             tell(answer)
@@ -177,8 +180,12 @@ class CompareWidget(QWidget):
         if self.controls.marks.layer is not None:
             self.controls.offer_marks(answer.marks)
         self.controls.say(" · ".join(text for text in (answer.place, answer.waiting) if text))
-        if answer.shown is not None:
-            self.plots.draw(answer.shown, answer.result)
+        self._draw()
+
+    def _draw(self) -> None:
+        found = self.compared
+        if found is not None and found.shown is not None and found.result is not None:
+            self.plots.draw(found.shown, found.result, self.controls.below.currentText())
 
 
 def _release_all(release: list[Callable[[], None]]) -> None:
