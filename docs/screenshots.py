@@ -1,7 +1,7 @@
 """Take the pictures of the plugin that the documentation shows: ``python docs/screenshots.py [FOLDER]`` (xvfb-run without a display).
 
 Opens the simulated tissue in a real window, starts a removal with the mouse, and saves the window half way and at the end,
-in both themes; then the Prepare dock, the window for the components of an SVD, and the dock that compares removers.
+in both themes; then the Prepare dock, the window for the components of an SVD, the dock that compares removers, and the dock that analyses.
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+
+from napari_crimson import remove_background, simulate_stack
+from napari_crimson.plugin.analyse_pages import UnmixPage
+from napari_crimson.plugin.layers import layer_data
+from napari_crimson.prepare import denoise_svd
 
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("images")
 CH_STRETCH_CM1 = 2850.0
@@ -101,9 +106,65 @@ def take_compare(theme: str) -> None:
     viewer.close()
 
 
+def take_analyse(theme: str) -> None:
+    """Unmix a corrected tissue with the mouse; save ``analyse_THEME.png``."""
+    stack = simulate_stack((128, 128), seed=1).drop_vars("raman").assign_attrs(source="tissue")
+    viewer: Any = napari.Viewer(show_welcome_screen=False)
+    viewer.theme = theme
+    viewer.window.resize(1280, 800)
+    data, attributes, _ = layer_data(remove_background(denoise_svd(stack), "kk"), "raman", name="tissue · kk")
+    viewer.add_image(data, **attributes)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-crimson", "Analyse")
+    widget.form.open_page(UnmixPage)
+    pause(0.5)
+    QTest.mouseClick(widget.form.run, Qt.MouseButton.LeftButton)
+    wait_until(lambda: not widget.running and widget.form.run.isEnabled())
+    pause(0.5)
+    viewer.screenshot(FOLDER / f"analyse_{theme}.png", canvas_only=False, flash=False)
+    viewer.close()
+
+
+def take_spectrum(theme: str) -> None:
+    """Pin two pixels with the mouse, mark a region, and rest the cursor on a droplet; save ``spectrum_THEME.png``."""
+    viewer: Any = napari.Viewer(show_welcome_screen=False)
+    viewer.theme = theme
+    viewer.window.resize(1280, 800)
+    viewer.open_sample("napari-crimson", "tissue")
+    image = viewer.layers[0]
+    _, dock = viewer.window.add_plugin_dock_widget("napari-crimson", "Spectrum")
+    dock.controls.went_to.emit("CH2")
+    pause(0.5)
+    viewer.reset_view()
+    box = [[92.0, 12.0], [92.0, 34.0], [112.0, 34.0], [112.0, 12.0]]
+    placed = {"scale": image.scale[1:], "units": image.units[1:], "axis_labels": image.axis_labels[1:]}
+    viewer.add_shapes([box], shape_type="ellipse", edge_color="#ff7f50", face_color="transparent", edge_width=0.8, name="region", **placed)
+    viewer.layers.selection.active = image
+    dock.controls.regions.setCurrentText("region")
+    pause(0.5)
+    canvas, camera = viewer.window._qt_viewer.canvas.native, viewer.scene.camera
+    for y, x, keys in ((40, 40, True), (60, 100, True), (72, 76, False)):
+        down, right = (
+            size / 2 + (world - middle) * camera.zoom
+            for size, world, middle in zip(
+                (canvas.height(), canvas.width()), image.data_to_world((0, y, x))[-2:], camera.center[-2:], strict=True
+            )
+        )
+        at = QPoint(round(right), round(down))
+        QTest.mouseMove(canvas, at)
+        pause(0.2)
+        if keys:
+            QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, at)
+    wait_until(lambda: dock.looked is not None and not dock.looked.loading and not dock.newest.busy)
+    pause(0.5)
+    viewer.screenshot(FOLDER / f"spectrum_{theme}.png", canvas_only=False, flash=False)
+    viewer.close()
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in ("dark", "light"):
         take(name)
         take_prepare(name)
         take_compare(name)
+        take_spectrum(name)
+        take_analyse(name)

@@ -50,7 +50,7 @@ def factorised_spectra(spectra: Float64, components: int, *, seed: int, iteratio
     ndarray, shape (K, W), float64
     """
     factorise = _need("sklearn.decomposition", "scikit-learn").non_negative_factorization
-    positive = np.maximum(spectra, 0.0)
+    positive = np.maximum(spectra, 0.0).astype(np.float32)  # as the stack is
     shares, found = None, None
     before, rounds = np.inf, max(1, iterations // _ROUND)
     for turn in range(rounds):
