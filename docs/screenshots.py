@@ -137,7 +137,7 @@ def take_spectrum(theme: str) -> None:
     viewer.reset_view()
     box = [[92.0, 12.0], [92.0, 34.0], [112.0, 34.0], [112.0, 12.0]]
     placed = {"scale": image.scale[1:], "units": image.units[1:], "axis_labels": image.axis_labels[1:]}
-    viewer.add_shapes([box], shape_type="ellipse", edge_color="#ff7f50", face_color="transparent", edge_width=0.8, name="region", **placed)
+    viewer.add_shapes([box], shape_type="ellipse", edge_color="#b478ff", face_color="transparent", edge_width=0.8, name="region", **placed)
     viewer.layers.selection.active = image
     dock.controls.regions.setCurrentText("region")
     pause(0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -221,9 +222,41 @@ def test_only_the_newest_is_done(newest: Any, inbox: Inbox, qtbot: Any) -> None:
     for number in range(5):
         newest.ask("cursor", lambda number=number: iter([number]))
     gate.set()
+    qtbot.waitUntil(lambda: len(inbox.got) == 2, timeout=20_000)
+    qtbot.wait(50)
+    assert inbox.got == [("cursor", "slow"), ("cursor", 4)]  # the first had begun
+
+
+@pytest.mark.gui
+def test_a_cursor_that_never_rests_sees_spectra(newest: Any, inbox: Inbox, qtbot: Any) -> None:
+    """Each step takes longer than the time to the next move."""
+    for number in range(30):
+        newest.ask("cursor", lambda number=number: (time.sleep(0.03) or number for _ in range(1)), urgent=True)
+        qtbot.wait(5)
+    during = len(inbox.got)
+    qtbot.waitUntil(lambda: not newest.busy, timeout=20_000)
+    qtbot.wait(50)
+    assert during >= 2
+    assert inbox.got[-1] == ("cursor", 29)
+
+
+@pytest.mark.gui
+def test_a_key_that_is_dropped_answers_no_more(newest: Any, inbox: Inbox, qtbot: Any) -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    def slow() -> Iterator[str]:
+        begun.set()
+        gate.wait(20)
+        yield "of the deleted layer"
+
+    newest.ask("cursor", slow)
+    assert begun.wait(20)
+    newest.drop("cursor")
+    newest.ask("cursor", lambda: iter(["of the next"]))
+    gate.set()
     qtbot.waitUntil(lambda: bool(inbox.got), timeout=20_000)
     qtbot.wait(50)
-    assert inbox.got == [("cursor", 4)]
+    assert inbox.got == [("cursor", "of the next")]
 
 
 @pytest.mark.gui

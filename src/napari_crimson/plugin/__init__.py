@@ -9,6 +9,8 @@
 - `removal_settings`, `removal_recipe`: the form of the latter, and it as a part of a recipe;
 - `prepare_form`, `steps_editor`, `step_form`, `option_text`, `recipe_menu`: the form of the preparation; `prepare_job`: its run;
 - `svd_dialog`, `svd_job`: the components of an SVD to choose from; `map_view`, `plot`: what is drawn there;
+- `spectrum_widget`, with `spectrum_controls`, `spectrum_plots`, `spectrum_marks`, `cursor`, `pins`, `marks`, `band_drive`, `band_image`:
+  the dock of spectra; `spectra_source`, `live_remover`, `looking`: what its thread (`newest`) reads and corrects; `layer_box`, `watch`;
 - `placement`: where a stack made from a layer belongs; `docks`: how the dock widgets find one another;
 - `analyse_form`, `analyse_pages`: the form of the analysis, `analyse_tasks`, `analyse_job`: its work;
 - `looks`: how the forms look;

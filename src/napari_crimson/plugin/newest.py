@@ -18,7 +18,8 @@ _ending: list[tuple[Newest, threading.Thread]] = []  # a QObject must not die in
 class Newest(QObject):
     """Does the newest work under each key, one step at a time, in a thread that is there while there is work.
 
-    Work asked for under a key replaces what was asked before. Urgent work goes ahead of the rest between any two of its
+    Work asked for under a key replaces what was asked before and has not begun, or is between two steps; the step in work
+    still answers, so that a cursor that never rests sees spectra all the same. Urgent work goes ahead of the rest between any two of its
     steps, so that a long one keeps nobody waiting. Answers and errors arrive on the main thread.
 
     Parameters
@@ -34,7 +35,7 @@ class Newest(QObject):
         self._answer: Callable[[Hashable, Any], None] | None = answer
         self._lock = threading.Lock()
         self._work: dict[Hashable, tuple[bool, Iterator[Any]]] = {}
-        self._wanted: dict[Hashable, Iterator[Any]] = {}  # the newest of each key, also when it has been done
+        self._tokens: dict[Hashable, object] = {}  # another for a key that has been dropped meanwhile
         self._thread: threading.Thread | None = None
         self._started: threading.Thread | None = None
         self._closed = False
@@ -51,8 +52,8 @@ class Newest(QObject):
         with self._lock:
             if self._closed:
                 return
-            self._wanted[key] = work()
-            self._work[key] = (urgent, self._wanted[key])
+            self._tokens.setdefault(key, object())
+            self._work[key] = (urgent, work())
             if self._thread is None:
                 self._thread = self._started = threading.Thread(target=self._run, name="crimson-spectra", daemon=True)
                 self._thread.start()
@@ -61,14 +62,14 @@ class Newest(QObject):
         """Want no more answers under a key."""
         with self._lock:
             self._work.pop(key, None)
-            self._wanted.pop(key, None)
+            self._tokens.pop(key, None)
 
     def close(self) -> None:
         """End; returns at once, while the thread may still finish the step it is in, to no effect."""
         with self._lock:
             self._closed, self._answer = True, None
             self._work.clear()
-            self._wanted.clear()
+            self._tokens.clear()
         _ending[:] = [(one, thread) for one, thread in _ending if thread.is_alive()]
         if self._started is not None and self._started.is_alive():
             _ending.append((self, self._started))
@@ -81,22 +82,20 @@ class Newest(QObject):
                     return
                 key = next((key for key, (urgent, _) in self._work.items() if urgent), None)
                 key = next(iter(self._work)) if key is None else key
-                _, steps = self._work[key]
+                (_, steps), token = self._work[key], self._tokens[key]
             done, answer = _step(steps)
             with self._lock:
-                if self._wanted.get(key) is not steps:
-                    continue  # something newer has been asked for
-                if done:
+                if done and key in self._work and self._work[key][1] is steps:  # and not something newer
                     del self._work[key]
-                if answer is not None:
+                if answer is not None and self._tokens.get(key) is token:
                     try:
-                        self._arrived.emit(key, steps, answer)
+                        self._arrived.emit(key, token, answer)
                     except RuntimeError:  # Qt itself has gone, as when the program ends
                         self._work.clear()
 
-    def _take(self, key: Hashable, steps: Iterator[Any], answer: Any) -> None:
-        """Hand over an answer, unless something newer was asked for while it was on its way."""
-        if self._answer is not None and self._wanted.get(key) is steps:
+    def _take(self, key: Hashable, token: object, answer: Any) -> None:
+        """Hand over an answer, unless its key was dropped while it was on its way."""
+        if self._answer is not None and self._tokens.get(key) is token:
             self._answer(key, answer)
 
 

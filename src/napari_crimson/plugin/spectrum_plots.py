@@ -27,7 +27,7 @@ _MEASURED, _RAMAN = "Intensity", "Raman-like"
 _WIDTH_PX = 380
 _FEWEST_POINTS = 7
 _PROMINENT = 8.0  # times the noise: among a thousand points, noise alone goes up and down by 7
-_ROOM = 0.025  # of the axis, which one written number takes
+_ROOM = 0.045  # of the axis, which one written number takes
 
 
 class SpectrumPlots(QSplitter):
