@@ -1,4 +1,5 @@
-"""Can the physics check tell corrupted pixels from sound ones?
+# ruff: noqa: T201 - a script that prints its tables
+"""Corrupted pixels and the physics check: how well it tells them from sound ones.
 
 A simulated tissue stack (`simulate_stack`, noise of a camera), one pixel in twelve corrupted on purpose, each remover, and the
 area under the ROC curve (AUC) of ``distrust``: the chance that a corrupted pixel has more of it than a sound one.

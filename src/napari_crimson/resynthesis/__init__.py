@@ -6,7 +6,7 @@
 - `check`: the images, lazily.
 """
 
-from napari_crimson.resynthesis.check import check
+from napari_crimson.resynthesis.check import check, run_check
 from napari_crimson.resynthesis.spectra import CheckSettings, intensity_ratio, residuals
 
-__all__ = ["CheckSettings", "check", "intensity_ratio", "residuals"]
+__all__ = ["CheckSettings", "check", "intensity_ratio", "residuals", "run_check"]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import compute
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.prepare.step import lazy_cars
 from napari_crimson.resynthesis.plan import Plan, lazy_raman, plan_check
 from napari_crimson.resynthesis.spectra import CheckSettings
+from napari_crimson.stream import plan_blocks
 
-__all__ = ["check"]
+__all__ = ["check", "run_check"]
 
 
 def check(
@@ -85,6 +88,35 @@ def check(
     return xr.Dataset(
         variables, {name: result[name] for name in result["cars"].coords}, {**attrs, "source": result.attrs.get("source", "")}
     )
+
+
+def run_check(
+    result: xr.Dataset,
+    settings: CheckSettings | None = None,
+    *,
+    dark: str | ArrayLike | None = "auto",
+    progress: Callable[[float], object] | None = None,
+) -> xr.Dataset:
+    """`check`, its images computed now, block by block.
+
+    Parameters
+    ----------
+    result, settings, dark
+        As in `check`.
+    progress : callable, optional
+        Called with the fraction of the blocks that is done, 0 to 1; whatever it raises ends the work.
+    """
+    lazy = check(result, settings, dark=dark)
+    names = ("distrust", "chi2")
+    images = {name: np.full(lazy[name].shape, np.nan, dtype=np.float32) for name in names}
+    cars = lazy_cars(result)
+    regions = plan_blocks(cars.shape, cars.chunks)
+    for done, region in enumerate(regions):
+        if progress is not None:
+            progress(done / len(regions))
+        for name, part in zip(names, compute(*(lazy[name].data[region] for name in names)), strict=True):  # type: ignore[no-untyped-call]
+            images[name][region] = part
+    return lazy.assign({name: lazy[name].copy(data=images[name]) for name in names})
 
 
 def _images(cars: NDArray[Any], raman: NDArray[Any], *, plan: Plan) -> NDArray[np.float32]:

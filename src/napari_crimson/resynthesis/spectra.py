@@ -34,6 +34,7 @@ Float64 = NDArray[np.float64]
 
 FEWEST_POINTS = 16
 ROUNDS = 3  # of levels and excitation in turn; they settle in two
+TAIL = 20.0  # beyond the ends an answer falls to 1/e over this fraction of the axis
 LEAST_RATIO = 1e-3  # of |1 + ρ|²: a deeper dip is none that a detector would show
 LEAST_NOISE = 1e-3  # of the intensity: photon noise of a million electrons, more than any camera holds
 LEVELS = 30  # at which the noise is looked up
@@ -81,15 +82,18 @@ def intensity_ratio(raman: ArrayLike, /) -> Float64:
     Parameters
     ----------
     raman : array_like, shape (N, W)
-        Finite, on an ascending axis. Beyond its ends the edge values are held, so that a line there bends the first and last
-        bands; see `CheckSettings.edge`.
+        Finite, on an ascending axis. Beyond its ends they are thought to fall off over a twentieth of its length, so that a
+        line there bends the first and last bands; see `CheckSettings.edge`.
 
     Returns
     -------
     ndarray, shape (N, W), float64
     """
     imaginary = np.asarray(raman, dtype=np.float64)
-    real = -HilbertTransform(imaginary.shape[1])(imaginary)
+    points = imaginary.shape[1]
+    beyond = np.exp(-np.arange(1, points // 2 + 1) * (TAIL / points))
+    padded = np.concatenate([imaginary[:, :1] * beyond[::-1], imaginary, imaginary[:, -1:] * beyond], axis=1)
+    real = -HilbertTransform(padded.shape[1])(padded)[:, beyond.size : beyond.size + points]
     ratio: Float64 = np.maximum((1 + real) ** 2 + imaginary**2, LEAST_RATIO)
     return ratio
 
