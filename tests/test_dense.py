@@ -13,7 +13,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def test_its_recipe_differs_from_that_of_the_cnn_in_the_network_alone() -> None:
-    cnn, dense = (read_recipe(RECIPES / f"{name}.toml") for name in ("cnn", "dense"))
+    cnn, dense = (read_recipe(RECIPES / f"{name}.toml") for name in ("cnn-first", "dense"))
     sizes = [sum(p.numel() for p in build(recipe.network, recipe.arguments).parameters()) for recipe in (cnn, dense)]
     assert 0.9 < sizes[1] / sizes[0] < 1.1
     for field in ("prior", "bounds", "steps", "seed", "batch_points", "learning_rate", "points", "step_cm1"):

@@ -87,7 +87,7 @@ def test_a_recipe_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, mes
         read_recipe(file)
 
 
-@pytest.mark.parametrize("name", ["cnn", "rnn"])
+@pytest.mark.parametrize("name", weights.names())
 def test_the_shipped_recipes_are_those_of_the_shipped_weights(name: str) -> None:
     recipe = read_recipe(Path(__file__).parents[1] / "recipes" / f"{name}.toml")
     card = weights.read_card(name)
@@ -96,6 +96,9 @@ def test_the_shipped_recipes_are_those_of_the_shipped_weights(name: str) -> None
     assert card["prior"]["name"] == recipe.prior
     assert card["recipe"]["steps"] == recipe.steps
     assert card["recipe"]["seed"] == recipe.seed
+    assert card["recipe"].get("start") == recipe.start
+    for bound, value in recipe.bounds.items():
+        assert card["prior"][bound] == (list(value) if isinstance(value, tuple) else value)
 
 
 @pytest.mark.parametrize(
