@@ -222,6 +222,7 @@ def docks(times: int) -> None:
     process = psutil.Process()
 
     def census() -> dict[str, int]:
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # which only a loop of Qt's own does unasked
         gc.collect()
         return {
             "widgets": len(QApplication.allWidgets()),
