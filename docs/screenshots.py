@@ -18,7 +18,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_crimson import remove_background, simulate_stack
-from napari_crimson.plugin.analyse_pages import UnmixPage
+from napari_crimson.plugin.analyse.pages import UnmixPage
 from napari_crimson.plugin.layers import layer_data
 from napari_crimson.prepare import denoise_svd
 

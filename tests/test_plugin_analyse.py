@@ -48,7 +48,7 @@ def run(dock: Any, qtbot: Any) -> None:
 
 
 def page(dock: Any, name: str) -> Any:
-    from napari_crimson.plugin import analyse_pages
+    from napari_crimson.plugin.analyse import pages as analyse_pages
 
     return dock.form.open_page(getattr(analyse_pages, name))
 

@@ -8,7 +8,7 @@ import pytest
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.pipeline import STEPS, Option
-from napari_crimson.plugin.option_text import label_of, text_from_value, value_from_text
+from napari_crimson.plugin.prepare.option_text import label_of, text_from_value, value_from_text
 
 
 def option(step: str, name: str) -> Option:

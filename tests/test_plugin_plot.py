@@ -22,7 +22,7 @@ PEAK = 1 / (1 + ((AXIS - 2000) / 100) ** 2)
 @pytest.fixture
 def plot(viewer: Any, qtbot: Any) -> Any:
     """A plot of one peak in a dock, laid out."""
-    from napari_crimson.plugin.plot import SpectrumPlot
+    from napari_crimson.plugin.plot.plot import SpectrumPlot
 
     widget = SpectrumPlot(viewer, name="Spectra", y_label="counts")
     viewer.window.add_dock_widget(widget, name="Spectra", area="right")
@@ -144,7 +144,7 @@ def test_theme_is_followed_live_and_let_go(viewer: Any, plot: Any, qtbot: Any) -
 def test_closed_plots_leave_nothing(viewer: Any, qtbot: Any) -> None:
     from qtpy.QtWidgets import QApplication
 
-    from napari_crimson.plugin.plot import SpectrumPlot
+    from napari_crimson.plugin.plot.plot import SpectrumPlot
 
     qtbot.wait(50)
     widgets, callbacks = len(QApplication.allWidgets()), len(viewer.events.theme.callbacks)
@@ -214,7 +214,7 @@ def test_double_click_shows_all_again(plot: Any, qtbot: Any) -> None:
 
 
 def test_plots_linked_move_together(viewer: Any, plot: Any, qtbot: Any) -> None:
-    from napari_crimson.plugin.plot import SpectrumPlot
+    from napari_crimson.plugin.plot.plot import SpectrumPlot
 
     other = SpectrumPlot(viewer)
     viewer.window.add_dock_widget(other, area="right")
@@ -226,7 +226,7 @@ def test_plots_linked_move_together(viewer: Any, plot: Any, qtbot: Any) -> None:
 
 
 def test_numbers_are_saved_as_they_are(plot: Any, tmp_path: Path) -> None:
-    from napari_crimson.plugin.plot_menu import save_table
+    from napari_crimson.plugin.plot.menu import save_table
 
     plot.set_line("short", AXIS[10:], PEAK[10:] * 2, sd=PEAK[10:] / 10)
     save_table(plot, tmp_path / "lines.csv")
@@ -241,7 +241,7 @@ def test_numbers_are_saved_as_they_are(plot: Any, tmp_path: Path) -> None:
 def test_pictures_are_on_white_and_leave_the_plot_as_it_was(plot: Any, qtbot: Any, tmp_path: Path) -> None:
     from qtpy.QtGui import QColor, QImage
 
-    from napari_crimson.plugin.plot_menu import save_picture
+    from napari_crimson.plugin.plot.menu import save_picture
 
     shown = pixels(plot)
     save_picture(plot, tmp_path / "plot.png")
@@ -259,7 +259,7 @@ def test_pictures_are_on_white_and_leave_the_plot_as_it_was(plot: Any, qtbot: An
 @pytest.mark.parametrize("name", ["plot.jpg", "not_there/plot.svg", "not_there/plot.png"])
 def test_pictures_that_cannot_be_saved_are_refused(plot: Any, tmp_path: Path, name: str) -> None:
     from napari_crimson.errors import CrimsonError
-    from napari_crimson.plugin.plot_menu import save_picture
+    from napari_crimson.plugin.plot.menu import save_picture
 
     with pytest.raises(CrimsonError, match=r"plot\.(jpg|svg|png)"):
         save_picture(plot, tmp_path / name)

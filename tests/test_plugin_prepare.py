@@ -330,7 +330,7 @@ def test_preparation_that_is_stopped_leaves_nothing(viewer: Any, qtbot: Any, cli
 def test_stack_larger_than_memory_stays_lazy(
     viewer: Any, qtbot: Any, click: Any, tissue: xr.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_crimson.plugin import prepare_job
+    from napari_crimson.plugin.prepare import job as prepare_job
 
     monkeypatch.setattr(prepare_job, "_MEMORY", 0)
     show(viewer, tissue)

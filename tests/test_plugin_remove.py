@@ -268,7 +268,7 @@ def test_deleting_the_result_stops_the_run(viewer: Any, qtbot: Any, click: Any, 
 
 
 def test_renaming_and_deleting_the_source_does_not_disturb_a_run(qtbot: Any, gated: Gated) -> None:
-    from napari_crimson.plugin.job import RemovalJob
+    from napari_crimson.plugin.remove.job import RemovalJob
 
     model = ViewerModel()  # without a window: some software renderers crash when the lowest of two layers is deleted
     source = add_tissue(model)

@@ -17,8 +17,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_crimson import open_stack, save_stack
 from napari_crimson.errors import CrimsonError
-from napari_crimson.plugin import live_remover
 from napari_crimson.plugin.layers import layer_data_from_stack
+from napari_crimson.plugin.spectrum import live_remover
 from napari_crimson.remover import FunctionRemover
 from napari_crimson.stack import make_stack
 

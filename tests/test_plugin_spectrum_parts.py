@@ -17,11 +17,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_crimson import open_stack, remove_background, save_stack, simulate_stack
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import give_axis, layer_data_from_stack
-from napari_crimson.plugin.live_remover import LiveRemover
-from napari_crimson.plugin.looking import MOST_PIXELS, average_band, look_at, look_at_marks
-from napari_crimson.plugin.marks import Mark, find_marks
-from napari_crimson.plugin.spectra_source import SpectraSource
-from napari_crimson.plugin.spectrum_plots import find_lines
+from napari_crimson.plugin.pointing.marks import Mark, find_marks
+from napari_crimson.plugin.pointing.spectra_source import SpectraSource
+from napari_crimson.plugin.spectrum.live_remover import LiveRemover
+from napari_crimson.plugin.spectrum.looking import MOST_PIXELS, average_band, look_at, look_at_marks
+from napari_crimson.plugin.spectrum.plots import find_lines
 from napari_crimson.stack import make_stack
 
 AXIS = np.linspace(2800.0, 3100.0, 12)
@@ -200,7 +200,7 @@ def inbox() -> Inbox:
 
 @pytest.fixture
 def newest(qtbot: Any, inbox: Inbox) -> Iterator[Any]:
-    from napari_crimson.plugin.newest import Newest
+    from napari_crimson.plugin.pointing.newest import Newest
 
     made = Newest(inbox)
     yield made

@@ -11,7 +11,7 @@ import xarray as xr
 
 from napari_crimson import prepare
 from napari_crimson.pipeline import Step
-from napari_crimson.plugin.svd_dialog import SVDDialog
+from napari_crimson.plugin.prepare.svd_dialog import SVDDialog
 from test_plugin_prepare import PATIENCE_MS, add, click, dock, messages, show, show_slow, tissue, type_into
 
 pytestmark = pytest.mark.gui

@@ -11,14 +11,14 @@ from napari.viewer import Viewer
 from numpy.typing import ArrayLike
 
 from napari_crimson.plugin.layers import give_axis, stack_from_layer
-from napari_crimson.plugin.live import LiveLayer, growing_data, sample_block
+from napari_crimson.plugin.remove.live import LiveLayer, growing_data, sample_block
 
 __all__ = ["remove_from_layer", "remove_from_selected"]
 
 
 def remove_from_selected(viewer: Viewer) -> None:
     """Remove the background of the selected layer with the settings of the dock widget, which opens if it must."""
-    from napari_crimson.plugin.remove_widget import RemoveWidget
+    from napari_crimson.plugin.remove.widget import RemoveWidget
 
     docked = [widget for widget in viewer.window.dock_widgets.values() if isinstance(widget, RemoveWidget)]
     widget = docked[0] if docked else viewer.window.add_plugin_dock_widget("napari-crimson", "Remove background")[1]

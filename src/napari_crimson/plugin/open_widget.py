@@ -12,9 +12,9 @@ from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.plugin.job import tell
 from napari_crimson.plugin.layers import layer_data_from_stack
 from napari_crimson.plugin.looks import align_labels
+from napari_crimson.plugin.remove.job import tell
 from napari_crimson.plugin.typed_axis import EXAMPLE, HELP, wavenumber_from_text
 
 if TYPE_CHECKING:

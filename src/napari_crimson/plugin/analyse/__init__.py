@@ -1,0 +1,1 @@
+"""The dock widget *Plugins › CRIMSON › Analyse*."""

@@ -1,0 +1,85 @@
+"""The dock widget *Plugins › CRIMSON › Analyse*: bands, ratios, false colours, baselines and components of a corrected stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QWidget
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.analyse.form import AnalyseForm
+from napari_crimson.plugin.analyse.job import AnalyseJob
+from napari_crimson.plugin.background import tell
+from napari_crimson.plugin.layers import stack_from_layer
+from napari_crimson.plugin.report import Report
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["AnalyseWidget"]
+
+
+class AnalyseWidget(QWidget):
+    """One task at a time on one stack; each gives new layers."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._job: AnalyseJob | None = None
+        self._closed = False
+        self.form = AnalyseForm(self, napari_viewer)
+        self.form.run.clicked.connect(self.run)
+        self.form.cancel.clicked.connect(self.cancel)
+        napari_viewer.layers.events.inserted.connect(self._layer_added, position="last")  # the box has filled by then
+
+    @property
+    def running(self) -> bool:
+        """Whether a task is under way."""
+        return self._job is not None and self._job.running
+
+    def run(self) -> None:
+        """Do what is set, as new layers; errors are told as notifications."""
+        if self.running:
+            return
+        try:
+            layer = self.form.stack.layer
+            if layer is None:
+                raise CrimsonError("there is no stack to work on; open a corrected one, or make one with Remove background")
+            stack, task = stack_from_layer(layer), self.form.page.task()
+        except CrimsonError as error:
+            self._report(Report(phase="failed", error=error))
+            tell(error)
+            return
+        self._job = AnalyseJob(self._viewer, layer, stack, task, listener=self._report)
+        self._job.start()
+
+    def cancel(self) -> None:
+        """Stop the task, if there is one."""
+        if self._job and self._job.running:
+            self._job.cancel()
+            self.form.status.setText("Stopping …")
+
+    def _report(self, report: Report) -> None:
+        self.form.show_report(report, self._job.outcome if self._job else None)
+
+    def _layer_added(self, _: Any = None) -> None:
+        if not self.running:
+            self.form.choose_corrected()
+
+    def event(self, event: QEvent) -> bool:
+        """Notice when napari parts the widget from a dock that is closed."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._close()
+        return bool(super().event(event))
+
+    def _close(self) -> None:
+        """Let go of the viewer."""
+        if self._closed:
+            return
+        self._closed = True
+        self._viewer.layers.events.inserted.disconnect(self._layer_added)
+        self.form.let_go()
+        if self._job:
+            self._job.listener = None
+            self._job.cancel()

@@ -1,0 +1,1 @@
+"""Spectra and maps drawn with pyqtgraph, behind one small class each."""

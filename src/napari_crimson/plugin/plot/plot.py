@@ -1,0 +1,279 @@
+"""A plot of spectra for the dock widgets: the one place that knows pyqtgraph.
+
+Named lines with a shaded band of one standard deviation, a legend, a readout under the cursor, a marker and a band
+that can be dragged, the viewer's colours, and a menu (also behind the right button) that saves and copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+import pyqtgraph as pg  # isort: skip  (takes the Qt binding that is there already)
+
+from napari_crimson.plugin.plot.handles import Handles
+from napari_crimson.plugin.plot.line import DrawnLine, Line
+from napari_crimson.plugin.plot.menu import PlotMenu
+from napari_crimson.plugin.plot.theme import Colours, follow_theme
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+__all__ = ["Line", "SpectrumPlot"]
+
+
+_AXIS_PX = 62  # for all plots, so that linked ones stand one under the other and no number moves them
+_TOP_PX = 8  # for the upper half of a number at the top of the axis
+
+
+class SpectrumPlot(QWidget):
+    """Lines over one axis.
+
+    Parameters
+    ----------
+    viewer : napari viewer, optional
+        Lends its theme, also when that changes.
+    name : str
+        What the plot shows, for screen readers and as the name of saved files.
+    x_label, y_label : str
+        With their units.
+    legend_px : (int, int), optional
+        Where the legend is at first: pixels from the left and from the top, or, negative, from the right and the bottom.
+        None hides it.
+
+    Attributes
+    ----------
+    marker_dragged : Signal(float)
+        The user has moved the marker, to this position.
+    band_dragged : Signal(float, float)
+        The user has moved an edge of the band; lower edge, upper edge.
+    """
+
+    marker_dragged = Signal(float)
+    band_dragged = Signal(float, float)
+
+    def __init__(
+        self,
+        viewer: ViewerModel | None = None,
+        *,
+        name: str = "Spectra",
+        x_label: str = "Raman shift (cm⁻¹)",
+        y_label: str = "",
+        legend_px: tuple[int, int] | None = (-5, 5),
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.name = name
+        self.x_label = x_label
+        self.lines: dict[str, Line] = {}
+        self._items: dict[str, DrawnLine] = {}
+        self._log_y = False
+        self.view = pg.PlotWidget(enableMenu=False)
+        self.view.setAccessibleName(name)
+        self.view.setToolTip("Wheel to zoom, drag to move, double-click for all of it; a click on the legend hides a line.")
+        self.view.setMinimumSize(200, 120)
+        self.view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)  # its own wish is half a window
+        self._plot = self.view.getPlotItem()
+        self._plot.ctrlMenu.setParent(self, self._plot.ctrlMenu.windowFlags())  # else it outlives the plot
+        self._plot.hideButtons()
+        self._plot.layout.setContentsMargins(1, _TOP_PX, 4, 1)
+        self._plot.setLabel("bottom", x_label)
+        self._plot.setLabel("left", y_label)
+        for side in ("bottom", "left"):
+            self._plot.getAxis(side).enableAutoSIPrefix(False)
+        self._plot.getAxis("left").setWidth(_AXIS_PX)
+        self._legend = self._plot.addLegend(offset=legend_px or (0, 0))
+        self._legend.setVisible(legend_px is not None)
+        self._handles = Handles(self._plot)
+        self._handles.marker.sigDragged.connect(self._marker_moved)
+        self._handles.band.sigRegionChanged.connect(self._band_moved)
+        self._notes: list[Any] = []
+        self.readout = QLabel()
+        self.readout.setAccessibleName(f"{name}: values under the cursor")
+        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.menu_button = QToolButton()
+        self._lay_out(PlotMenu(self))
+        self.view.scene().sigMouseMoved.connect(self._hover)
+        self.view.scene().sigMouseClicked.connect(self._clicked)
+        self.destroyed.connect(follow_theme(viewer, self.recolour))
+
+    def set_line(
+        self,
+        name: str,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        sd: ArrayLike | None = None,
+        colour: int | str | None = None,
+        dashed: bool = False,
+        symbols: bool = False,
+    ) -> None:
+        """Draw a line, or draw it anew if there is one of this name; NaN are gaps.
+
+        Parameters
+        ----------
+        name : str
+            For the legend.
+        x : array_like, shape (W,)
+            Ascending.
+        y : array_like, shape (W,)
+            NaN where there is nothing to draw.
+        sd : array_like, shape (W,), optional
+            Half the height of a band shaded around the line.
+        colour : int or str, optional
+            A number counts through colours that differ for the colour-blind too, ``"text"`` is that of the text, anything
+            else a colour of Qt such as ``"#d55e00"``. By default a line keeps its colour, and a new one has the next free.
+        dashed, symbols : bool
+            A dashed line; a dot at every point.
+        """
+        if colour is None:
+            taken = {line.colour for line in self.lines.values()}
+            colour = self.lines[name].colour if name in self.lines else next(n for n in range(len(taken) + 1) if n not in taken)
+        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        spread = None if sd is None else np.asarray(sd, dtype=np.float64)
+        self.lines[name] = Line(x=x, y=y, sd=spread, colour=colour, dashed=dashed, symbols=symbols)
+        if name not in self._items:
+            self._items[name] = DrawnLine(self._plot, name)
+        self._paint(name)
+
+    def remove_line(self, name: str) -> None:
+        """Take a line away, if it is there."""
+        if self.lines.pop(name, None):
+            self._items.pop(name).remove(self._plot)
+
+    def clear(self) -> None:
+        """Take all lines away."""
+        for name in list(self.lines):
+            self.remove_line(name)
+
+    def colour_of(self, name: str) -> str:
+        """Colour of a line as it is drawn now."""
+        return self._rrggbb(self.lines[name].colour)
+
+    def set_marker(self, x: float | None) -> None:
+        """Show the vertical line at `x`, or hide it."""
+        self._handles.set_marker(x)
+
+    def set_band(self, edges: tuple[float, float] | None) -> None:
+        """Show the band between two positions, or hide it."""
+        self._handles.set_band(edges)
+
+    def set_notes(self, notes: Iterable[tuple[float, float, str]]) -> None:
+        """Write short upright texts above points (x, y), such as the positions of peaks, in place of earlier ones."""
+        wanted = [note for note in notes if note[1] > 0 or not self._log_y]
+        while len(self._notes) > len(wanted):
+            self._plot.removeItem(self._notes.pop())
+        while len(self._notes) < len(wanted):
+            item = pg.TextItem(color=self.colours.text, anchor=(-0.1, 0.5), angle=90)
+            item.setZValue(10)
+            self._plot.addItem(item, ignoreBounds=True)
+            self._notes.append(item)
+        for item, (x, y, text) in zip(self._notes, wanted, strict=True):
+            item.setText(text)
+            item.setPos(x, np.log10(y) if self._log_y else y)
+
+    def set_y_label(self, text: str) -> None:
+        """Name the vertical axis."""
+        self._plot.setLabel("left", text)
+
+    @property
+    def log_y(self) -> bool:
+        """Whether the vertical axis is logarithmic; what is not positive is not drawn then."""
+        return self._log_y
+
+    @log_y.setter
+    def log_y(self, log: bool) -> None:
+        self._log_y = log
+        self.set_notes(())  # their places are of the other scale
+        self._plot.setLogMode(y=log)
+        for name in self.lines:
+            self._paint(name)
+        self.show_all()
+
+    def show_all(self) -> None:
+        """Zoom to all lines, and follow them."""
+        self._plot.enableAutoRange()
+
+    def settle(self) -> None:
+        """Bring the zoom up to date now, else pyqtgraph does so while it paints, and paints again."""
+        self.view.scene().prepareForPaint()
+        for item in self._notes:
+            item.updateTransform()
+
+    def link_x(self, other: SpectrumPlot) -> None:
+        """Zoom and move along x together with another plot."""
+        self._plot.setXLink(other._plot)
+
+    def recolour(self, colours: Colours) -> None:
+        """Draw everything in other colours."""
+        self.colours = colours
+        self.view.setBackground(colours.background)
+        for side in ("bottom", "left"):
+            self._plot.getAxis(side).setPen(colours.faint)
+            self._plot.getAxis(side).setTextPen(colours.text)
+        self._handles.recolour(colours)
+        self._legend.setLabelTextColor(colours.text)
+        paper = pg.mkColor(colours.background)
+        paper.setAlpha(180)
+        self._legend.setBrush(paper)
+        for _, label in self._legend.items:
+            label.setText(label.text, color=colours.text)
+        for note in self._notes:
+            note.setColor(colours.text)
+        for name in self.lines:
+            self._paint(name)
+
+    def _lay_out(self, menu: PlotMenu) -> None:
+        self._menu = menu
+        self.menu_button.setText("Plot ▾")
+        self.menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu_button.setMenu(menu)
+        self.menu_button.setToolTip("Scale of the plot; save or copy its numbers or its picture.")
+        self.menu_button.setAccessibleName(f"{self.name}: menu")
+        below = QHBoxLayout()
+        below.addWidget(self.readout, 1)
+        below.addWidget(self.menu_button)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(2)
+        rows.addWidget(self.view, 1)
+        rows.addLayout(below)
+
+    def _marker_moved(self, marker: Any) -> None:
+        self.marker_dragged.emit(float(marker.value()))
+
+    def _band_moved(self, band: Any) -> None:
+        if not self._handles.quiet:
+            self.band_dragged.emit(*map(float, band.getRegion()))
+
+    def _rrggbb(self, colour: int | str) -> str:
+        if isinstance(colour, int):
+            return self.colours.lines[colour % len(self.colours.lines)]
+        return self.colours.text if colour == "text" else str(colour)
+
+    def _paint(self, name: str) -> None:
+        self._items[name].set(self.lines[name], self.colour_of(name), self.colours.width_px, log=self._log_y)
+
+    def _hover(self, at: Any) -> None:
+        """Say the position under the cursor, and the value of each line there."""
+        box = self._plot.vb
+        if not box.sceneBoundingRect().contains(at):
+            self.readout.setText("")
+            return
+        x = float(box.mapSceneToView(at).x())
+        values = [f"{name} {line.y[np.abs(line.x - x).argmin()]:.4g}" for name, line in self.lines.items() if line.x.size]
+        unit = self.x_label.partition("(")[2].rstrip(")")
+        self.readout.setText("   ".join([f"{x:.1f} {unit}".rstrip(), *values]))
+        self.readout.setToolTip("\n".join(values))
+
+    def _clicked(self, event: Any) -> None:
+        if event.button() == Qt.MouseButton.RightButton:
+            self._menu.popup(event.screenPos().toPoint())
+        elif event.double():
+            self.show_all()

@@ -1,0 +1,1 @@
+"""The dock widget *Plugins › CRIMSON › Prepare*, and the SVD chooser."""

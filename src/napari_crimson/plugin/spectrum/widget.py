@@ -1,0 +1,245 @@
+"""The dock widget *Plugins › CRIMSON › Spectrum*: the spectrum under the cursor, measured and corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.background import tell
+from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
+from napari_crimson.plugin.pointing.marks import Mark
+from napari_crimson.plugin.pointing.newest import Newest
+from napari_crimson.plugin.pointing.spectra_source import SpectraSource
+from napari_crimson.plugin.pointing.watch import Watch
+from napari_crimson.plugin.spectrum.band_drive import BAND, BandDrive
+from napari_crimson.plugin.spectrum.controls import NO_REMOVER, SpectrumControls, band_from_text
+from napari_crimson.plugin.spectrum.live_remover import LiveRemover
+from napari_crimson.plugin.spectrum.looking import Looked, MarkSpectra, look_at, look_at_marks
+from napari_crimson.plugin.spectrum.marks import PINS, REGIONS, SpectrumMarks
+from napari_crimson.plugin.spectrum.plots import SpectrumPlots
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image
+
+__all__ = ["SpectrumWidget"]
+
+_CURSOR, _LOAD = "cursor", "load"  # the keys of this work
+_HINT = "Move the cursor over the image."
+_MIN_WIDTH_PX = 400
+
+
+class SpectrumWidget(QWidget):
+    """Shows spectra of one stack: under the cursor, of pinned pixels, of regions.
+
+    Attributes
+    ----------
+    looked : Looked, optional
+        What the cursor's lines show now.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.looked: Looked | None = None
+        self.controls = SpectrumControls(napari_viewer)
+        self.plots = SpectrumPlots(napari_viewer)
+        rows = QVBoxLayout(self)
+        rows.addWidget(self.controls)
+        rows.addWidget(self.plots, 1)
+        self.setMinimumWidth(_MIN_WIDTH_PX)
+        self._viewer = napari_viewer
+        self._source: SpectraSource | None = None
+        self._removers: dict[str, LiveRemover] = {}
+        self._told = self._place = self._part = ""
+        self._watched, self._watched_stack = Watch(), Watch()
+        self.newest = Newest(self._take)
+        self.mouse = Cursor(napari_viewer)
+        self.band = BandDrive(napari_viewer, self.plots, self.newest)
+        self.marks = SpectrumMarks(napari_viewer, self.controls.regions, self._ask_marks)
+        for part in (self.newest, self.mouse, self.band, self.marks):
+            part.setParent(self)  # to end with it
+        self._connect()
+        boxes = (self.controls.stack, self.controls.regions)
+        self._release = [self.newest.close, self.mouse.close, self.marks.close, self.band.close, *(box.let_go for box in boxes)]
+        self._release += [self._watched.clear, self._watched_stack.clear]
+        self.destroyed.connect(partial(_release_all, self._release))
+        self._stack_chosen()
+
+    @property
+    def layer(self) -> Image | None:
+        """The stack that is chosen, if any."""
+        found: Image | None = self.controls.stack.layer
+        return found
+
+    def event(self, event: QEvent) -> bool:
+        """Let go of the viewer when napari parts the widget from its dock, which is how it closes one."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            _release_all(self._release)
+            self._source = None
+            self.deleteLater()  # here and now: left to Python, any thread might collect it, and crash
+        return bool(super().event(event))
+
+    # --- which stack, which remover --------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        controls = self.controls
+        controls.stack.chosen.connect(self._stack_chosen)
+        controls.changed.connect(self._settings_changed)
+        controls.went_to.connect(self._go_to)
+        controls.band.toggled.connect(self._band_toggled)
+        controls.pin.toggled.connect(self._pin_toggled)
+        controls.clear.clicked.connect(self.marks.clear_pins)
+        self.mouse.moved.connect(self._ask_cursor)
+        self.mouse.clicked.connect(self._clicked)
+        self._watched.connect(self._viewer.dims.events.current_step, self._plane_changed)
+        self._watched.connect(self._viewer.layers.events.removed, self._layer_removed)
+
+    def _stack_chosen(self, _: Any = None) -> None:
+        """Begin with another stack, or with other data or another axis of the same."""
+        for key in (_CURSOR, _LOAD, PINS, REGIONS):
+            self.newest.drop(key)
+        self._watched_stack.clear()
+        self.controls.band.setChecked(False)
+        self._source, self._removers, self.looked = None, {}, None
+        self._place = self._part = ""
+        layer = self.layer
+        if layer is None:
+            self.controls.say("Open a stack, or File › Open Sample › CRIMSON.")
+        else:
+            for event in (layer.events.data, layer.events.metadata):
+                self._watched_stack.connect(event, self._stack_chosen)
+            try:
+                self._source = SpectraSource(layer)
+                self._say()
+            except CrimsonError as error:
+                self.controls.say(str(error))
+        source = self._source
+        self.plots.begin(source)
+        self.band.begin(layer if source else None, source)
+        if source:
+            self.controls.offer_bands(float(source.wavenumber[0]), float(source.wavenumber[-1]))
+        self.marks.begin(layer if source else None, source)
+        self._settings_changed()
+
+    def _settings_changed(self) -> None:
+        """Look again at everything, with the remover loaded before the cursor asks for it."""
+        name = self._chosen_remover()
+        if name and self._source is not None:
+            remover = self._remover(self._source, name)
+            self.newest.ask(_LOAD, remover.steps)
+        self._ask_cursor()
+        self.marks.ask_pins()
+        self.marks.ask_regions()
+
+    def _chosen_remover(self) -> str:
+        name = self.controls.remover.currentText()
+        return "" if name == NO_REMOVER or self._source is None or not self._source.measured else name
+
+    def _remover(self, source: SpectraSource, name: str) -> LiveRemover:
+        if name not in self._removers:
+            self._removers[name] = LiveRemover(source.stack, name)
+        return self._removers[name]
+
+    # --- what is asked for -----------------------------------------------------------------------------
+
+    def _ask_cursor(self) -> None:
+        source, layer, position = self._source, self.layer, self.mouse.position
+        if source is None or layer is None or position is None or not self.isVisible() or self._viewer.dims.ndisplay != 2:
+            return
+        pixel = pixel_at(layer, position)
+        if pixel not in source:
+            return
+        names = {name for name in (self._chosen_remover(), "kk" if self.controls.kk.isChecked() and source.measured else "") if name}
+        removers = {name: self._remover(source, name) for name in sorted(names)}
+        self.newest.ask(_CURSOR, lambda: look_at(source, removers, pixel), urgent=True)
+
+    def _ask_marks(self, key: str, find: Callable[[], list[Mark]]) -> None:
+        source = self._source
+        if source is not None:
+            name = self._chosen_remover()
+            remover = self._remover(source, name) if name else None
+            self.newest.ask(key, lambda: look_at_marks(source, remover, find))
+
+    # --- what comes back -------------------------------------------------------------------------------
+
+    def _take(self, key: Hashable, answer: Any) -> None:
+        if isinstance(answer, Exception):
+            self._place = str(answer)
+            self._say()
+            if not isinstance(answer, CrimsonError) and self._told != str(answer):  # once, not with every move of the mouse
+                self._told = str(answer)
+                tell(answer)
+        elif key == BAND:
+            self.band.take(answer)
+        elif key == _CURSOR:
+            self._draw_cursor(answer)
+        else:
+            self.plots.draw_marks(str(key), answer)
+            if key == REGIONS:
+                self._part = _progress(answer.values())
+                self._say()
+
+    def _draw_cursor(self, looked: Looked) -> None:
+        """Draw with one painting of the dock: each copies all of the window, canvas and all, slowly without a graphics card."""
+        self.setUpdatesEnabled(False)
+        controls = self.controls
+        self.looked = looked
+        self.plots.draw_cursor(
+            looked,
+            remover=self._chosen_remover(),
+            uncertainty=controls.uncertainty.isChecked(),
+            background=controls.background.isChecked(),
+            peaks=controls.peaks.isChecked(),
+        )
+        place = ", ".join(f"{dim} {at}" for dim, at in zip(("t", "z", "y", "x")[-len(looked.pixel) :], looked.pixel, strict=True))
+        self._place = f"{place} · loading {self._chosen_remover()} …" if looked.loading else place
+        self._say()
+        QTimer.singleShot(0, self, self._paint)  # once the plots have told what they have to paint
+
+    def _paint(self) -> None:
+        self.setUpdatesEnabled(True)
+
+    def _say(self) -> None:
+        self.controls.say(" · ".join(text for text in (self._place, self._part) if text) or _HINT)
+
+    # --- what the user does in the viewer --------------------------------------------------------------
+
+    def _clicked(self, position: tuple[float, ...]) -> None:
+        if self.isVisible():
+            self.marks.pin(position)
+
+    def _band_toggled(self, on: bool) -> None:
+        self.band.show_band(on=on)
+
+    def _pin_toggled(self, on: bool) -> None:
+        self.mouse.clicks_pin = on
+
+    def _plane_changed(self, _: Any = None) -> None:
+        self.marks.show_plane(self.band.lead)
+
+    def _layer_removed(self, event: Any) -> None:
+        if self.band.holds(event.value):
+            self.controls.band.setChecked(False)
+
+    def _go_to(self, text: str) -> None:
+        """Go to a band by name, or to a wavenumber."""
+        if self._source is not None:
+            try:
+                self.band.go_to_band(band_from_text(text, self._source.wavenumber))
+            except CrimsonError as error:
+                self.controls.say(str(error))
+
+
+def _progress(marks: Iterable[MarkSpectra]) -> str:
+    """Say of large regions how much of them has been read."""
+    return " · ".join(f"{mark.name}: {mark.used} of {mark.pixels} pixels" for mark in marks if mark.used < mark.pixels)
+
+
+def _release_all(release: list[Callable[[], None]]) -> None:
+    while release:
+        release.pop(0)()
