@@ -6,6 +6,8 @@ area under the ROC curve (AUC) of ``distrust``: the chance that a corrupted pixe
 
     python benchmarks/physics_check.py table     # each corruption at its usual strength, AUC by remover
     python benchmarks/physics_check.py curve     # AUC against strength
+    python benchmarks/physics_check.py sound     # sound pixels alone: do those above 1 have the larger errors?
+    python benchmarks/physics_check.py figure    # docs/images/physics_check.png
 """
 
 from __future__ import annotations
@@ -13,13 +15,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from scipy.stats import rankdata
 
-from napari_crimson import load_remover, simulate_stack
+from napari_crimson import load_remover, remove_background, simulate_stack
 from napari_crimson.phantom import _species_chi3
 from napari_crimson.resynthesis import check
 
@@ -133,13 +136,20 @@ CORRUPTIONS: dict[Corruption, tuple[float, tuple[float, ...]]] = {
 
 
 def main() -> None:
-    """Print the table or the curve."""
+    """Print or draw what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("table", "curve"))
+    parser.add_argument("what", choices=("table", "curve", "sound", "figure"))
     parser.add_argument("--removers", default="cnn,rnn,kk")
     parser.add_argument("--seeds", default="0,1")
     options = parser.parse_args()
     removers = options.removers.split(",")
+    if options.what == "figure":
+        draw(Path(__file__).parents[1] / "docs" / "images" / "physics_check.png")
+        return
+    if options.what == "sound":
+        for photons, ratio in STACKS:
+            tell_errors(scene(photons, ratio, int(options.seeds.split(",")[0])), removers)
+        return
     strengths = {c: (usual,) if options.what == "table" else curve for c, (usual, curve) in CORRUPTIONS.items()}
     for photons, ratio in STACKS:
         scenes = [scene(photons, ratio, int(seed)) for seed in options.seeds.split(",")]
@@ -159,6 +169,46 @@ def main() -> None:
                 print(
                     f"{corruption.__name__:<20}{strength:>8g}" + "".join(f"{auc:>10.3f}{change:>6.1f}" for auc, change in cells), flush=True
                 )
+
+
+def tell_errors(s: Scene, removers: list[str]) -> None:
+    """Print how the errors of sound pixels against the truth go with their distrust."""
+    truth = s.stack["raman"].values.reshape(-1, s.axis.size)
+    print(f"\n{s.stack.attrs['history'][0]}")
+    for name in removers:
+        answer = _sound(s, load_remover(name))[0]
+        distrust, error = _distrust(s, answer, None, None), np.sqrt(((answer - truth) ** 2).mean(axis=1))
+        odd = distrust > 1
+        ratio = np.median(error[odd]) / np.median(error[~odd])
+        rank = np.corrcoef(rankdata(distrust), rankdata(error))[0, 1]
+        print(f"{name:<6}{100 * odd.mean():>6.1f} % above 1; error of these / of the others {ratio:.2f}; rank correlation {rank:.2f}")
+
+
+def draw(path: Path) -> None:
+    """Draw the distrust of a stack with a saturated patch and some cosmic rays, corrected by cnn."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    ds = simulate_stack((64, 64), seed=4).drop_vars("raman").load()
+    rng = np.random.default_rng(0)
+    for y, x, band in zip(rng.integers(2, 62, 12), rng.integers(2, 62, 12), rng.integers(40, 960, 12), strict=True):
+        ds["cars"][y, x, band : band + 2] += 3000
+    patch = ds["cars"].values[10:18, 40:52]
+    ds["cars"][10:18, 40:52] = np.minimum(patch, (0.8 * patch.max(axis=-1, keepdims=True)).astype(patch.dtype))
+    result = remove_background(ds, "cnn")
+    distrust = check(result)["distrust"].values
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+    shown = left.imshow(result["raman"].sel(wavenumber=2850, method="nearest").values, cmap="gray")
+    left.set_title("cnn, 2850 cm⁻¹")
+    figure.colorbar(shown, ax=left)
+    shown = right.imshow(distrust, cmap="inferno", vmin=1, vmax=4)
+    right.set_title("distrust")
+    figure.colorbar(shown, ax=right, extend="both")
+    for axes in (left, right):
+        axes.set_axis_off()
+    figure.savefig(path, dpi=120)
 
 
 def _sound(s: Scene, remover: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
