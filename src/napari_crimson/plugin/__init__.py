@@ -9,6 +9,7 @@ A package each for the dock widgets under *Plugins › CRIMSON*: `remove` (*Remo
 - `reader`, `writer`, `sample`: what the manifest offers under *File*; `show`: stacks shown from a script;
 - `background`: work off the main thread; `report`: what is told of it;
 - `typed_axis`, `layer_box`, `looks`: parts of forms; `docks`: how dock widgets find one another;
+  `recipe_of_layer`: the recipe a layer carries;
 - `command`: a removal for the command palette and for scripts.
 
 `reader`, `writer` and `sample` import neither Qt nor torch.

@@ -7,9 +7,24 @@ from typing import TYPE_CHECKING, TypeVar, cast
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["docked", "open_dock"]
+    from napari_crimson.pipeline import Step
+
+__all__ = ["StepsDock", "docked", "open_dock"]
 
 Widget = TypeVar("Widget")
+
+
+class StepsDock:
+    """A dock widget that holds the steps of a preparation, for those that run them."""
+
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that are ticked; CrimsonError if an option of one is not what it must be."""
+        raise NotImplementedError
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        raise NotImplementedError
 
 
 def docked(viewer: Viewer, kind: type[Widget]) -> Widget | None:

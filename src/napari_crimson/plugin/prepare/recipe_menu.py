@@ -13,7 +13,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.pipeline import parse_pipeline, read_pipeline
 from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.layers import KEY
-from napari_crimson.plugin.prepare.recipe_of_layer import recipe_of_layer
+from napari_crimson.plugin.recipe_of_layer import recipe_of_layer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -11,7 +11,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.pipeline import Pipeline, Step
 from napari_crimson.pipeline.options import build_settings
 from napari_crimson.plugin.background import tell
-from napari_crimson.plugin.docks import docked, open_dock
+from napari_crimson.plugin.docks import StepsDock, docked, open_dock
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.prepare.form import PrepareForm
 from napari_crimson.plugin.prepare.job import PrepareJob
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PrepareWidget"]
 
 
-class PrepareWidget(QWidget):
+class PrepareWidget(QWidget, StepsDock):
     """The recipe's steps; *Prepare* shows what they make of the stack, *Remove background* runs them ahead of its own work.
 
     Attributes

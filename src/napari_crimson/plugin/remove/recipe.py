@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Label
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.plugin.docks import docked
+from napari_crimson.plugin.docks import StepsDock, docked
 from napari_crimson.plugin.looks import fit_text
-from napari_crimson.plugin.prepare.recipe_of_layer import recipe_of_layer
+from napari_crimson.plugin.recipe_of_layer import recipe_of_layer
 from napari_crimson.plugin.remove.settings import RemovalSettings
 from napari_crimson.remover import removers
 
@@ -56,9 +56,7 @@ class RemovalRecipe(RemovalSettings):
         CrimsonError
             If an option of one is not what it must be.
         """
-        from napari_crimson.plugin.prepare.widget import PrepareWidget
-
-        dock = docked(self._viewer, PrepareWidget) if self._preparation.value == _IN_PREPARE else None
+        dock = docked(self._viewer, StepsDock) if self._preparation.value == _IN_PREPARE else None
         return dock.steps() if dock else ()
 
     def run_recipe(self) -> Pipeline | None:
@@ -110,9 +108,7 @@ class RemovalRecipe(RemovalSettings):
         self._offered = offered
 
     def _preparations(self, _: Any = None) -> list[tuple[str, str]]:
-        from napari_crimson.plugin.prepare.widget import PrepareWidget
-
-        layer, dock = self._layer(), docked(self._viewer, PrepareWidget)
+        layer, dock = self._layer(), docked(self._viewer, StepsDock)
         if layer is not None and "[[step]]" in recipe_of_layer(layer):
             return [("done already", _NONE)]
         return [*([(_IN_PREPARE, _IN_PREPARE)] if dock and dock.count else []), ("none", _NONE)]
