@@ -222,7 +222,6 @@ def test_a_dock_that_is_closed_lets_go(dock: Any, viewer: Any, qtbot: Any) -> No
     qtbot.waitUntil(lambda: not dock.running, timeout=30_000)
     assert len(viewer.layers.events.inserted.callbacks) <= watching - 2  # the dock and its box
     show(viewer, corrected(), name="later")
-    dock.deleteLater()
     qtbot.wait(50)
 
 

@@ -110,5 +110,3 @@ def test_closing_the_dock_ends_the_check(viewer: Any, dock: Any, stack: xr.Datas
     qtbot.waitUntil(lambda: not dock.running, timeout=60_000)
     qtbot.wait(50)  # the last signal of the worker
     assert len(viewer.layers) == 2
-    dock.deleteLater()
-    qtbot.wait(50)

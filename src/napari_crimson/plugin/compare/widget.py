@@ -81,6 +81,7 @@ class CompareWidget(QWidget):
             self._rest.stop()
             _release_all(self._release)
             self._comparer = None
+            self.deleteLater()  # here and now: left to Python, any thread might collect it, and crash
         return bool(super().event(event))
 
     def _stack_chosen(self, _: Any = None) -> None:

@@ -158,6 +158,7 @@ class PrepareWidget(QWidget, StepsDock):
         """Notice when napari parts the widget from a dock that is closed."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._close()
+            self.deleteLater()  # here and now: left to Python, any thread might collect it, and crash
         return bool(super().event(event))
 
     def _close(self) -> None:
