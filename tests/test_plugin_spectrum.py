@@ -197,7 +197,7 @@ def test_pins_are_let_go_moved_and_deleted(docked: Any, viewer: Any, point: Any,
     point(12, 20, ctrl=True)
     qtbot.waitUntil(lambda: "pin 3" not in lines, timeout=20_000)
     viewer.layers["tissue · pins"].data = np.array([[4.0, 5], [2, 2]])
-    qtbot.waitUntil(lambda: np.array_equal(lines["pin 2"].y, CARS[2, 2]), timeout=20_000)
+    qtbot.waitUntil(lambda: "pin 2" in lines and np.array_equal(lines["pin 2"].y, CARS[2, 2]), timeout=20_000)
     click(docked.controls.clear)
     qtbot.waitUntil(lambda: "pin 1" not in lines, timeout=20_000)
     assert [layer.name for layer in viewer.layers] == ["tissue"]
@@ -221,7 +221,7 @@ def test_regions_are_mean_and_sd(docked: Any, viewer: Any, qtbot: Any) -> None:
     assert docked.plots.raman.colour_of("shape 1") == "#ff8000"
     viewer.layers["cells"].data = [box + np.array([10, 0])]
     moved = CARS[12:16, 3:9].reshape(-1, AXIS.size).mean(axis=0)
-    qtbot.waitUntil(lambda: np.allclose(lines["shape 1"].y, moved), timeout=20_000)
+    qtbot.waitUntil(lambda: "shape 1" in lines and np.allclose(lines["shape 1"].y, moved), timeout=20_000)
     viewer.layers.remove("cells")
     qtbot.waitUntil(lambda: "shape 1" not in lines, timeout=20_000)
 
