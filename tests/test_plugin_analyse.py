@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 pytest.importorskip("napari")
 
-from napari_crimson.analysis import band_image, band_ratio, composite, normalise, subtract_baseline, unmix
+from napari_crimson.analysis import band_image, band_ratio, baseline, composite, normalise, subtract_baseline, unmix
 from napari_crimson.io import open_stack, save_stack
 from napari_crimson.plugin.layers import layer_data_from_stack, stack_from_layer
 from napari_crimson.stack import make_stack
@@ -167,7 +168,16 @@ def test_planes_of_a_deep_stack_from_disk(viewer: Any, qtbot: Any, tmp_path: Pat
 
 
 @pytest.mark.gui
-def test_cancel_leaves_nothing_behind(viewer: Any, qtbot: Any) -> None:
+def test_cancel_leaves_nothing_behind(viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, released, subtract = threading.Event(), threading.Event(), baseline._subtract
+
+    def held(block: Any, **options: Any) -> Any:  # the first block passes, the others wait: there is something left to cancel
+        if begun.is_set():
+            released.wait(30)
+        begun.set()
+        return subtract(block, **options)
+
+    monkeypatch.setattr(baseline, "_subtract", held)
     show(viewer, corrected((60, 80)), name="cell")
     dock = viewer.window.add_plugin_dock_widget("napari-crimson", "Analyse")[1]
     page(dock, "BaselinePage")
@@ -175,6 +185,7 @@ def test_cancel_leaves_nothing_behind(viewer: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: "Baselines" in dock.form.status.text(), timeout=30_000)
     assert not dock.form.run.isEnabled()
     dock.form.cancel.click()
+    released.set()
     qtbot.waitUntil(dock.form.run.isEnabled, timeout=30_000)
     assert "Cancelled" in dock.form.status.text()
     assert [layer.name for layer in viewer.layers] == ["cell"]
