@@ -332,7 +332,7 @@ def test_stack_larger_than_memory_stays_lazy(
 ) -> None:
     from napari_crimson.plugin.prepare import job as prepare_job
 
-    monkeypatch.setattr(prepare_job, "_MEMORY", 0)
+    monkeypatch.setattr(prepare_job, "memory_room", lambda: 0)
     show(viewer, tissue)
     widget = dock(viewer)
     add(widget, "Dark")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import xarray as xr
 from numpy.typing import ArrayLike
 
@@ -24,6 +23,7 @@ from napari_crimson.correction import Correction, Data, RemoverLike, Settings, S
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.ome_zarr import fit_tile
 from napari_crimson.lazy import correct_lazily
+from napari_crimson.memory import memory_room
 from napari_crimson.provenance import fingerprint, history_line, record
 from napari_crimson.remover import Remover, load_remover
 from napari_crimson.sinks import MemorySink, ZarrSink
@@ -226,9 +226,9 @@ def _output_path(output: str | Path, stack: xr.Dataset) -> Path:
 
 
 def _check_memory(size: int) -> None:
-    available = psutil.virtual_memory().available
-    if size > 0.6 * available:
+    room = memory_room()
+    if size > room:
         raise CrimsonError(
-            f"a result of {size / 2**30:.3g} GiB for {available / 2**30:.3g} GiB of free memory; "
+            f"a result of {size / 2**30:.3g} GiB, for which there are {room / 2**30:.3g} GiB of memory; "
             "give output= a path ending in .zarr, and it is written to disk block by block"
         )

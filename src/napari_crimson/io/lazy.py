@@ -15,10 +15,10 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.memory import memory_room
 from napari_crimson.stack import BLOCK_BYTES, pixel_chunks
 
 __all__ = ["EAGER_BYTES", "Box", "FileArray", "check_eager", "check_promise", "read_raw"]
@@ -167,9 +167,9 @@ def check_eager(path: Path, what: str, size: int) -> None:
     Raises
     ------
     CrimsonError
-        If `size` bytes are more than `EAGER_BYTES`, or than the memory that is free.
+        If `size` bytes are more than `EAGER_BYTES`, than the memory that is free, or than its limit.
     """
-    room = min(EAGER_BYTES, psutil.virtual_memory().available)
+    room = min(EAGER_BYTES, memory_room(share=1.0))
     if size > room:
         raise CrimsonError(
             f"{path}: {what} takes {size / 2**30:.3g} GiB and must be read whole, for which there are {room / 2**30:.3g} GiB; "

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.found import SPECTRA, Found, choose, is_spectral
-from napari_crimson.io.lazy import EAGER_BYTES, FileArray, read_raw
+from napari_crimson.io.lazy import FileArray, check_eager, read_raw
 
 __all__ = ["read"]
 
@@ -84,11 +84,7 @@ def _stored(path: Path, info: zipfile.ZipInfo, header: Header) -> FileArray:
 def _load(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header) -> NDArray[Any]:
     """A compressed member must be read whole, for want of random access."""
     shape, size = header.shape, header.data_bytes
-    if size > EAGER_BYTES:
-        raise CrimsonError(
-            f"{path}: '{info.filename}' of shape {shape} unpacks to {size / 2**30:.3g} GiB and must be read whole; at most "
-            f"{EAGER_BYTES / 2**30:.0f} GiB are: save it as .npy or .zarr"
-        )
+    check_eager(path, f"'{info.filename}' of shape {shape}", size)
     if info.file_size < header.header_bytes + size:
         raise CrimsonError(f"{path}: '{info.filename}' of shape {shape} needs {size} bytes, it has {info.file_size}; copy the file again")
     with archive.open(info) as file:

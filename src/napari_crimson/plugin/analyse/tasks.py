@@ -8,7 +8,6 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import psutil
 import xarray as xr
 from dask.array.core import slices_from_chunks
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from napari_crimson.analysis import BandLike, band_image, band_of, band_ratio, blend, normalise, subtract_baseline, unmix
 from napari_crimson.analysis.bands import least_denominator
 from napari_crimson.analysis.composite import COLOURS
+from napari_crimson.memory import memory_room
 from napari_crimson.plugin.plot.theme import colours_of_theme
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ __all__ = [
 
 Heed = Callable[[str, float], None]
 
-_MEMORY = 0.6  # of what is free: the part a new stack may take
 _SLOW_PIXELS = 1024  # worked on between two looks at the Cancel button, where a pixel takes milliseconds
 
 
@@ -221,7 +220,7 @@ def _computed(image: xr.DataArray, heed: Heed, doing: str) -> NDArray[np.float32
 def _held(result: xr.Dataset, heed: Heed, doing: str) -> xr.Dataset:
     """Compute a lazy stack into memory, where it fits; a slider over a lazy one would do the work again at each band."""
     name = next(iter(result.data_vars))
-    if result[name].nbytes > _MEMORY * psutil.virtual_memory().available:
+    if result[name].nbytes > memory_room():
         return result
     return result.assign({name: result[name].copy(data=_computed(result[name], heed, doing))})
 

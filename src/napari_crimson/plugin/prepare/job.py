@@ -7,9 +7,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
+from napari_crimson.memory import memory_room
 from napari_crimson.plugin.background import BackgroundJob
 from napari_crimson.plugin.layers import layer_data
 from napari_crimson.plugin.placement import placement
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from napari_crimson.stream import Progress
 
 __all__ = ["PrepareJob"]
-
-_MEMORY = 0.6  # of what is free: the part a prepared stack may take
 
 
 class PrepareJob(BackgroundJob):
@@ -63,7 +61,7 @@ class PrepareJob(BackgroundJob):
 
     def _work(self) -> Generator[Any, None, None]:
         stack = self._pipeline.prepare(self._stack, progress=self._heed_step)
-        if stack["cars"].nbytes <= _MEMORY * psutil.virtual_memory().available:
+        if stack["cars"].nbytes <= memory_room():
             values = np.empty(stack["cars"].shape, stack["cars"].dtype)
             yield from self._fill(values, stack)
             if self._stop.is_set():
