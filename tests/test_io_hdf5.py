@@ -134,18 +134,87 @@ def test_older_files_keep_dark_and_reference_elsewhere(tmp_path: Path) -> None:
     assert any("several fit" in line for line in stack.attrs["history"])
 
 
-def test_complex_results_get_a_clear_error_and_hide_no_image(tmp_path: Path) -> None:
-    path = write_nist(tmp_path / "a.h5", {"kk": IMAGE.astype("c8")}, {**MODERN, "Processing.Steps": "KK"})
-    with pytest.raises(CrimsonError, match=r"a\.h5.*complex.*imaginary part"):
-        open_stack(path)
-    path = write_nist(tmp_path / "b.h5", {"kk": IMAGE.astype("c8"), "raw": IMAGE})
+def test_a_result_of_crikit2_is_the_imaginary_part_and_hides_no_image(tmp_path: Path) -> None:
+    result = (IMAGE - 1j * IMAGE[::-1]).astype("c8")
+    path = write_nist(tmp_path / "a.h5", {"kk": result}, {**MODERN, "Processing.Steps": np.array([b"SubDark", b"KK"])})
+    stack = open_stack(path)
+    assert list(stack) == ["raman"]
+    assert stack["raman"].dtype == np.dtype("f4")
+    np.testing.assert_array_equal(stack["raman"], -IMAGE[::-1, :, ::-1].astype("f4"))
+    assert "steps of CRIkit2: SubDark; KK" in stack.attrs["history"]
+    path = write_nist(tmp_path / "b.h5", {"kk": result, "raw": IMAGE})
     np.testing.assert_array_equal(open_stack(path)["cars"], IMAGE[..., ::-1])
+    assert list(open_stack(path, name="kk")) == ["raman"]
 
 
-def test_macro_rasters_say_what_they_are(tmp_path: Path) -> None:
-    path = write_nist(tmp_path / "a.h5", {f"macro_slow_{i}": IMAGE[i] for i in range(3)})
-    with pytest.raises(CrimsonError, match="macro raster of 3 lines"):
-        open_stack(path)
+def test_complex_values_of_other_programs_get_a_clear_error(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["cube"] = IMAGE.astype("c8")
+    with pytest.raises(CrimsonError, match=r"a\.h5.*complex.*imaginary part"):
+        open_stack(tmp_path / "a.h5")
+
+
+GRID_X, GRID_Y = np.linspace(10, 40, 7), np.linspace(0, 4, 3)
+
+
+def write_macro(path: Path, rows: tuple[int, ...] = (0, 1, 2), **changes: Any) -> np.ndarray[Any, Any]:
+    """A stage that speeds up along each line, seen at four moments; gives what was measured as a function of x and y."""
+    counts, at = np.array([0, 5, 9, 12]), np.array([9.0, 14.0, 26.0, 41.0])
+    x = np.interp(np.arange(13), counts, at)
+    spectra = x[:, None] + np.arange(W) * 100.0
+    with h5py.File(path, "w") as file:
+        for number, row in enumerate(rows):
+            line = file.create_dataset(f"BCARSImage/big/big_slow_{number}", data=spectra + 1000 * row)
+            line.attrs.update(MODERN)
+            for scan, grid in (("Fast", GRID_X), ("Slow", GRID_Y)):
+                for word, value in (("Start", grid[0]), ("Stop", grid[-1]), ("Steps", grid.size)):
+                    line.attrs[f"Macro.Raster.{scan}.{word}"] = value
+            line.attrs["MicroStage.raster.fast.pos_sample_vec"] = at
+            line.attrs["MicroStage.raster.fast.n_images_at_pos_samples"] = counts
+            line.attrs["MicroStage.raster.slow.pos"] = GRID_Y[row] + 0.1
+            for key, value in changes.items():
+                line.attrs[key.replace("__", ".")] = value
+        file["BCARSImage/big/Dark_Pre"] = np.full((2, 5, W), 7.0)
+    return np.asarray(GRID_X[None, :, None] + 1000.0 * np.arange(3)[:, None, None] + np.arange(W) * 100.0)
+
+
+def test_a_macro_raster_is_brought_to_its_columns(tmp_path: Path) -> None:
+    expected = write_macro(tmp_path / "a.h5", rows=(2, 0, 1))
+    stack = open_stack(tmp_path / "a.h5")
+    assert stack["cars"].dims == ("y", "x", "wavenumber")
+    np.testing.assert_allclose(stack["cars"], expected[..., ::-1], rtol=1e-6)
+    np.testing.assert_allclose(stack["cars"][1:, 2:4, 3:5], expected[1:, 2:4, ::-1][..., 3:5], rtol=1e-6)
+    np.testing.assert_allclose(stack["wavenumber"], MODERN_AXIS[::-1])
+    np.testing.assert_allclose(stack["dark"], 7)
+    assert (float(stack["x"][1]), float(stack["y"][1])) == (5, 2)
+
+
+def test_an_interrupted_macro_raster_and_columns_that_were_never_measured(tmp_path: Path) -> None:
+    expected = write_macro(tmp_path / "a.h5", rows=(0, 1), Macro__Raster__Fast__Stop=70.0)
+    stack = open_stack(tmp_path / "a.h5")
+    cars = stack["cars"].values
+    assert np.isnan(cars[2]).all()
+    assert np.isnan(cars[:2]).all(axis=(0, 2)).tolist() == [False] * 5 + [True] * 2
+    np.testing.assert_allclose(cars[:2, 0], expected[:2, 0, ::-1], rtol=1e-6)
+    assert any("2 of 3 lines" in line for line in stack.attrs["history"])
+
+
+def test_a_macro_raster_without_positions_is_taken_as_even(tmp_path: Path) -> None:
+    path = write_nist(tmp_path / "a.h5", {f"macro_slow_{i}": IMAGE[i % 3] for i in (0, 2, 10, 1)}, MODERN)
+    np.testing.assert_allclose(open_stack(path)["cars"], IMAGE[[0, 1, 2, 1], :, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"Macro__Raster__Fast__Steps": 10**12}, "Fast.Steps is 1e\\+12"),
+        ({"MicroStage__raster__fast__pos_sample_vec": [1.0, 2.0]}, "2 positions for 4 counts"),
+    ],
+)
+def test_a_macro_raster_that_makes_no_sense(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    write_macro(tmp_path / "a.h5", **changes)
+    with pytest.raises(CrimsonError, match=reason):
+        open_stack(tmp_path / "a.h5")
 
 
 def test_scancars_has_no_axis(tmp_path: Path) -> None:

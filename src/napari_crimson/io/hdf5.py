@@ -14,6 +14,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io import nist
 from napari_crimson.io.found import SPECTRA, Found, choose, is_spectral
 from napari_crimson.io.hdf5_array import lazy_dataset, small_values
+from napari_crimson.io.nist_notes import number
 
 __all__ = ["datasets_in", "read"]
 
@@ -52,7 +53,7 @@ def _scancars(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) -
         return None
     track = tracks[choose(path, {key: item.shape for key, item in tracks.items()}, name)]
     notes = {**track.parent.attrs, **track.attrs}
-    lateral, axial = (nist.number(notes.get(key)) for key in ("XY Step Size", "Z Step Size"))
+    lateral, axial = (number(notes.get(key)) for key in ("XY Step Size", "Z Step Size"))
     steps = {"y": lateral, "x": lateral, "z": axial}
     return Found(arrays={"cars": lazy_dataset(path, track)}, spectra_last=True, step_um={dim: step for dim, step in steps.items() if step})
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.lazy import EAGER_BYTES, Box, FileArray, check_promise
 
-__all__ = ["lazy_dataset", "lazy_series", "mean_spectrum", "small_values"]
+__all__ = ["check_dataset", "lazy_dataset", "lazy_series", "mean_spectrum", "small_values"]
 
 _MOST_CHUNK_BYTES = 2**30
 
@@ -27,7 +27,7 @@ def lazy_dataset(path: Path, dataset: h5py.Dataset) -> FileArray:
     CrimsonError
         If it lies in files elsewhere, is unreasonably large for its file, or is not numeric.
     """
-    _check(path, dataset)
+    check_dataset(path, dataset)
     return FileArray(
         path=path,
         read=partial(_read, path=path, name=dataset.name),
@@ -40,7 +40,7 @@ def lazy_dataset(path: Path, dataset: h5py.Dataset) -> FileArray:
 def lazy_series(path: Path, datasets: list[h5py.Dataset]) -> FileArray:
     """Take datasets of one shape as an array with a dimension more, in front."""
     for dataset in datasets:
-        _check(path, dataset)
+        check_dataset(path, dataset)
     first = datasets[0]
     if any(dataset.shape != first.shape or dataset.dtype != first.dtype for dataset in datasets):
         listed = ", ".join(f"{dataset.name} {dataset.shape}" for dataset in datasets)
@@ -62,7 +62,7 @@ def mean_spectrum(path: Path, dataset: h5py.Dataset) -> NDArray[np.float64]:
 
 def small_values(path: Path, dataset: h5py.Dataset) -> NDArray[Any]:
     """Read a whole dataset that is known to be small: an axis, a dark, a reference."""
-    _check(path, dataset)
+    check_dataset(path, dataset)
     size = prod(dataset.shape) * dataset.dtype.itemsize
     if size > EAGER_BYTES:
         raise CrimsonError(f"{path}: '{dataset.name}' takes {size / 2**30:.3g} GiB, too many for a calibration measurement; remove it")
@@ -73,7 +73,8 @@ def _plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(dtype).newbyteorder("=") if dtype.kind in "iufcb" else np.dtype(dtype)
 
 
-def _check(path: Path, dataset: h5py.Dataset) -> None:
+def check_dataset(path: Path, dataset: h5py.Dataset) -> None:
+    """Refuse a dataset that lies in files elsewhere, is unreasonably large for its file, or is not numeric."""
     sources = [entry[0] for entry in dataset.external or ()]
     if dataset.is_virtual:
         sources += [source.file_name for source in dataset.virtual_sources()]

@@ -1,14 +1,18 @@
 """The NIST BCARS layout of HDF5, which CRIkit2 reads and writes too.
 
 An image (slow y, fast x, W) lies in a group beside its dark (``Dark_*``) and the spectrum of a
-non-resonant sample (``NRB_*``); a z stack has one dataset ``…_z{n}`` a plane. The spectral axis
-is a polynomial in the pixel number, in nm. Attributes bear several names, by the age of the file.
+non-resonant sample (``NRB_*``); a z stack has one dataset ``…_z{n}`` a plane, a macro raster one ``…_slow_{n}``
+a line (`nist_macro`). The spectral axis is a polynomial in the pixel number, in nm. Attributes bear several
+names, by the age of the file. CRIkit2 saves the result of its phase retrieval complex: its imaginary part is the
+Raman spectrum.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +23,11 @@ from numpy.typing import NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.found import Found
 from napari_crimson.io.hdf5_array import lazy_dataset, lazy_series, mean_spectrum, small_values
+from napari_crimson.io.lazy import Box
+from napari_crimson.io.nist_macro import read_lines
+from napari_crimson.io.nist_notes import notes_of, number, text
 
-__all__ = ["CALIBRATION", "is_nist", "number", "read", "wavenumber_from_pixels"]
+__all__ = ["CALIBRATION", "is_nist", "read", "wavenumber_from_pixels"]
 
 # quantity: attribute names, first hit wins, and the value of a file that has none of them
 CALIBRATION: dict[str, tuple[tuple[str, ...], Any]] = {
@@ -31,7 +38,15 @@ CALIBRATION: dict[str, tuple[tuple[str, ...], Any]] = {
 }
 _SIGNS = ("Spectrometer.calib.", "Calib.", "Spectro.", "Raster.", "RasterScanParams.", "Macro.Raster.", "MicroStage.")
 _PLANE = re.compile(r"(?P<stack>.+)_z(?P<number>\d+)$")
-_LINE = re.compile(r"_slow_\d+$")
+_LINE = re.compile(r"(?P<stack>.+)_slow_(?P<number>\d+)$")
+_DONE = "Processing.Steps"
+_HEIGHTS = (
+    "Macro.Raster.Fixed.Start",
+    "Raster.Fixed.Position",
+    "RasterScanParams.FixedAxisPosition",
+    "Raster.Stack.Position",
+    "Raster.Fixed.Start",
+)
 _DARK, _REFERENCE = re.compile("dark", re.IGNORECASE), re.compile("nrb", re.IGNORECASE)
 
 Datasets = dict[str, h5py.Dataset]
@@ -43,29 +58,36 @@ def is_nist(datasets: Datasets) -> bool:
 
 
 def read(path: Path, datasets: Datasets, name: str | None) -> Found:
-    """Read an image or a z stack of images, with its axis, dark and reference."""
+    """Read an image, a z stack of images or a macro raster, with its axis, dark and reference."""
     images = _images(datasets)
-    lines = sum(_LINE.search(key) is not None and item.ndim == 2 for key, item in datasets.items())
-    if not images and lines:
-        raise CrimsonError(
-            f"{path}: a macro raster of {lines} lines, whose pixels lie unevenly; let CRIkit2 resample it and open its image"
-        )
-    planes = images[_choose(path, images, name)]
-    first = planes[0]
-    cars = lazy_dataset(path, first) if len(planes) == 1 else lazy_series(path, planes)
-    notes = _notes(first)
+    parts = images[_choose(path, images, name)]
+    first = parts[0]
+    notes = notes_of(first)
+    said = [f"steps of CRIkit2: {text(notes[_DONE])}"] if _DONE in notes else []
+    if first.ndim == 2:
+        array, steps, more = read_lines(path, parts)
+        said += more
+    else:
+        array, steps = lazy_dataset(path, first) if len(parts) == 1 else lazy_series(path, parts), _steps(notes, parts)
+    is_result = array.dtype.kind == "c"
+    if is_result:
+        array = replace(array, read=partial(_imaginary, read=array.read), dtype=np.empty(0, array.dtype).imag.dtype)
+        said.append("the imaginary part of a phase retrieval")
     axis, assumed = _axis(path, first, datasets, notes)
     dark, dark_from = _spectrum(path, first, datasets, _DARK)
     reference, reference_from = _spectrum(path, first, datasets, _REFERENCE)
-    said = [*assumed, *dark_from, *reference_from]
     return Found(
-        arrays={"cars": cars},
+        arrays={"raman" if is_result else "cars": array},
         wavenumber=axis,
         spectra={word: values for word, values in (("dark", dark), ("reference", reference)) if values is not None},
-        step_um=_steps(notes, planes),
+        step_um=steps,
         spectra_last=True,
-        history=tuple(said),
+        history=(*said, *assumed, *dark_from, *reference_from),
     )
+
+
+def _imaginary(box: Box, *, read: Callable[[Box], NDArray[Any]]) -> NDArray[Any]:
+    return read(box).imag
 
 
 def wavenumber_from_pixels(
@@ -78,24 +100,14 @@ def wavenumber_from_pixels(
     return np.asarray(1e7 / wavelength - 1e7 / probe, dtype=np.float64)
 
 
-def number(value: Any) -> float | None:
-    """Take an attribute as a number: scalars, arrays of one and text come in all files; None where it is none."""
-    try:
-        values = np.asarray(value.decode() if isinstance(value, bytes) else value, dtype=np.float64).ravel()
-    except (TypeError, ValueError, UnicodeDecodeError):
-        return None
-    return float(values[0]) if values.size == 1 and np.isfinite(values[0]) else None
-
-
 def _images(datasets: Datasets) -> dict[str, list[h5py.Dataset]]:
-    """The images by name, each a list of its z planes; results of a phase retrieval only if there is nothing else."""
-    spectra = {key: item for key, item in datasets.items() if item.ndim in (3, 4) and not _is_calibration(key)}
+    """The images by name, each a list of its z planes, or of the lines of a macro raster, by their numbers."""
     images: dict[str, list[tuple[int, h5py.Dataset]]] = {}
-    for key, item in spectra.items():
-        plane = _PLANE.match(key)
-        images.setdefault(plane["stack"] if plane else key, []).append((int(plane["number"]) if plane else 0, item))
-    sorted_planes = {key: [item for _, item in sorted(planes, key=lambda plane: plane[0])] for key, planes in images.items()}
-    return {key: planes for key, planes in sorted_planes.items() if planes[0].dtype.kind in "iuf"} or sorted_planes
+    for key, item in datasets.items():
+        part = _LINE.match(key) if item.ndim == 2 else _PLANE.match(key)
+        if not _is_calibration(key) and item.size and (item.ndim in (3, 4) or (part and item.ndim == 2)):
+            images.setdefault(part["stack"] if part else key, []).append((int(part["number"]) if part else 0, item))
+    return {key: [item for _, item in sorted(parts, key=lambda part: part[0])] for key, parts in images.items()}
 
 
 def _is_calibration(key: str) -> bool:
@@ -104,33 +116,25 @@ def _is_calibration(key: str) -> bool:
 
 
 def _choose(path: Path, images: dict[str, list[h5py.Dataset]], name: str | None) -> str:
+    """The image of a name, or the only one; results of a phase retrieval only if there is nothing else."""
+    measured = [key for key, parts in images.items() if parts[0].dtype.kind in "iuf"] or list(images)
     listed = "; ".join(
-        f"'{key}' {planes[0].shape}" + (f" × {len(planes)} planes" if len(planes) > 1 else "") for key, planes in images.items()
+        f"'{key}' {parts[0].shape}" + (f" × {len(parts)} {'lines' if parts[0].ndim == 2 else 'planes'}" if len(parts) > 1 else "")
+        for key, parts in images.items()
     )
     if not images:
         raise CrimsonError(
             f"{path}: has the NIST layout but no image (y, x, wavenumber) in it; was the acquisition stopped before it began?"
         )
     if name is None:
-        if len(images) > 1:
+        if len(measured) > 1:
             raise CrimsonError(f"{path}: holds several images, {listed}; choose one with name=")
-        return next(iter(images))
+        return measured[0]
     wanted = name.strip("/")
     hits = [key for key in images if key == wanted] or [key for key in images if key.rpartition("/")[2] == wanted]
     if len(hits) != 1:
         raise CrimsonError(f"{path}: {'several images are' if hits else 'no image is'} named '{name}'; it holds {listed}")
     return hits[0]
-
-
-def _notes(image: h5py.Dataset) -> dict[str, Any]:
-    """Attributes of the image and, where it lacks one, of the groups it lies in."""
-    notes: dict[str, Any] = {}
-    item: h5py.Dataset | h5py.Group = image
-    while True:
-        notes = {**item.attrs, **notes}
-        if item.name == "/":
-            return notes
-        item = item.parent
 
 
 def _axis(path: Path, image: h5py.Dataset, datasets: Datasets, notes: Mapping[str, Any]) -> tuple[NDArray[np.float64], list[str]]:
@@ -195,7 +199,9 @@ def _steps(notes: Mapping[str, Any], planes: list[h5py.Dataset]) -> dict[str, fl
                 steps[dim] = abs(step)
                 break
     if len(planes) > 1:
-        heights = [number(plane.attrs.get("Raster.Fixed.Position", plane.attrs.get("Raster.Fixed.Start"))) for plane in planes[:2]]
-        if heights[0] is not None and heights[1] is not None and heights[0] != heights[1]:
-            steps["z"] = abs(heights[1] - heights[0])
+        low, high = (next((at for key in _HEIGHTS if (at := number(plane.attrs.get(key))) is not None), None) for plane in planes[:2])
+        step = high - low if low is not None and high is not None else 0.0
+        step = step or number(notes.get("Raster.Fixed.StepSize")) or 0.0
+        if step:
+            steps["z"] = abs(step)
     return steps
