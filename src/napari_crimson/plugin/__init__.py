@@ -7,6 +7,7 @@ A package each for the dock widgets under *Plugins › CRIMSON*: `remove` (*Remo
 - `layers`: a stack as napari layers and back, the one place that turns the wavenumber axis to the front, by `bands_front`;
 - `placement`: where a stack made from a layer belongs; `contrast`: limits from a small sample;
 - `reader`, `writer`, `sample`: what the manifest offers under *File*; `show`: stacks shown from a script;
+- `preferences`: what the page of napari's Preferences says;
 - `background`: work off the main thread; `report`: what is told of it;
 - `typed_axis`, `layer_box`, `looks`: parts of forms; `docks`: how dock widgets find one another;
   `recipe_of_layer`: the recipe a layer carries;

@@ -10,6 +10,7 @@ from napari.qt.threading import create_worker
 from napari.utils.notifications import notification_manager, show_error
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.preferences import keep_memory_limit
 from napari_crimson.plugin.report import Ahead, Phase, Report
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class BackgroundJob:
 
     def start(self) -> None:
         """Begin; returns at once."""
+        keep_memory_limit()
         self._report("starting")
         self._worker.start()
 

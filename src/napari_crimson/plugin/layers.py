@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.bands_front import BandsFront
 from napari_crimson.plugin.contrast import contrast
+from napari_crimson.plugin.preferences import preferences
 from napari_crimson.stack import check_axis, make_stack
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def layer_data(stack: xr.Dataset, variable: str, *, name: str) -> LayerData:
         "scale": (even or 1.0, *(steps.get(dim, 1.0) for dim in dims[1:])),
         "translate": (float(axis[0]) if even else 0.0, *(0.0 for _ in dims[1:])),
         "contrast_limits": contrast(cars.data),
+        "colormap": preferences().colormap(variable),
         "rgb": False,  # a last axis of 3 or 4 pixels is no colour
         "metadata": {KEY: metadata_from_stack(stack, variable)},
     }

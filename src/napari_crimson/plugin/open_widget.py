@@ -14,6 +14,8 @@ from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import layer_data_from_stack
 from napari_crimson.plugin.looks import align_labels
+from napari_crimson.plugin.preferences import keep_memory_limit
+from napari_crimson.plugin.readout import show_wavenumber
 from napari_crimson.plugin.remove.job import tell
 from napari_crimson.plugin.typed_axis import EXAMPLE, HELP, wavenumber_from_text
 
@@ -30,6 +32,7 @@ class OpenWidget(Container):  # type: ignore[type-arg]
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
+        show_wavenumber(napari_viewer)
         self._kind = ComboBox(name="kind", label="Open a", choices=[_FILE, _FOLDER])
         self._path = FileEdit(name="path", label="Path", mode=FileDialogMode.EXISTING_FILE)
         self._axis = LineEdit(name="wavenumber", label="Axis", tooltip=HELP + "\nEmpty: as the file says.")
@@ -50,6 +53,7 @@ class OpenWidget(Container):  # type: ignore[type-arg]
         """Open what is named; errors are told as notifications."""
         from napari_crimson.io import open_stack
 
+        keep_memory_limit()
         try:
             path = Path(str(self._path.value))
             if path == Path():

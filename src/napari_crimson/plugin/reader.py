@@ -27,7 +27,9 @@ def read(path: str | Sequence[str]) -> list[Any]:
     """
     from napari_crimson.io import open_stack
     from napari_crimson.plugin.layers import layer_data_from_stack
+    from napari_crimson.plugin.preferences import keep_memory_limit
 
+    keep_memory_limit()
     paths = [path] if isinstance(path, str) else list(path)
     try:
         return [layer for one in paths for layer in layer_data_from_stack(open_stack(one))]

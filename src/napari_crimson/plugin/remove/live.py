@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_crimson.plugin.contrast import limits
 from napari_crimson.plugin.layers import KEY, PARTIAL, bands_front, metadata_from_stack, plane_shown
 from napari_crimson.plugin.placement import placement
+from napari_crimson.plugin.preferences import preferences
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -52,6 +53,7 @@ class LiveLayer:
             name=f"{source.name} · {removal.remover.name}",
             **placement(source, removal.dataset["wavenumber"].values),
             contrast_limits=self._limits,
+            colormap=preferences().colormap("raman"),
             rgb=False,
             metadata={KEY: self._record("partial")},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io.axis import given_axis
 from napari_crimson.plugin.layers import KEY, axis_of_layer, give_axis, plane_shown, spectrum_from_layer
 from napari_crimson.plugin.looks import align_labels, fit_text
+from napari_crimson.plugin.preferences import offered_removers, preferences
 from napari_crimson.plugin.typed_axis import EXAMPLE, HELP, wavenumber_from_text
-from napari_crimson.remover import removers
 
 if TYPE_CHECKING:
     import napari
@@ -35,18 +36,22 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._viewer = viewer
         self._closed = False
+        self._preferred = preferences()
+        self._named = ""  # the folder that was suggested last
         self._devices = [("auto", "auto")]
         self._stack = ComboBox(name="stack", label="Stack", choices=self._stacks, tooltip="The measured CARS intensities.")
         self._plane = Label(name="plane", label="Shown", tooltip="The plane on the slider and its Raman shift.")
         self._axis = LineEdit(name="wavenumber", label="Axis", tooltip=HELP)
         about = "Trained networks; kk is Kramers–Kronig, mem maximum entropy."
-        self._remover = ComboBox(name="remover", label="Remover", choices=removers(), tooltip=about)
+        self._remover = ComboBox(name="remover", label="Remover", choices=offered_removers(), value=self._preferred.remover, tooltip=about)
         self._device = ComboBox(name="device", label="Device", choices=lambda _: self._devices, tooltip="Where networks run.")
         self._reference, self._dark = (
             ComboBox(name=name, label=label, choices=lambda box: self._spectra(box.name), tooltip=_SPECTRUM_HELP)
             for name, label in (("reference", "Reference"), ("dark", "Dark"))
         )
-        self._output = ComboBox(name="output", label="Result", choices=[_MEMORY, _FOLDER], tooltip="A folder serves the largest stacks.")
+        where = _FOLDER if self._preferred.output_folder else _MEMORY
+        tip = "A folder serves the largest stacks."
+        self._output = ComboBox(name="output", label="Result", choices=[_MEMORY, _FOLDER], value=where, tooltip=tip)
         self._folder = FileEdit(name="folder", label="Folder", mode=FileDialogMode.OPTIONAL_FILE, tooltip="Such as tissue.zarr.")
         spectra = [self._reference, self._dark]
         super().__init__(widgets=[self._stack, self._plane, self._axis, self._remover, self._device, *spectra, self._output, self._folder])
@@ -56,6 +61,7 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         align_labels(self)
         self._stack.changed.connect(self._stack_changed)
         self._output.changed.connect(self._output_changed)
+        self._remover.changed.connect(self._suggest_folder)
         self._viewer.dims.events.current_step.connect(self._show_wavenumber)
         self.native_parent_changed.connect(self._parent_changed)
         self.native.destroyed.connect(self._close)
@@ -146,13 +152,23 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         if not self._closed:
             self._devices = [(label, name) for name, label in found]
             self._device.reset_choices()
+            self._device.value = next((name for name, _ in found if name.startswith(self._preferred.device)), "auto")
 
     def _stack_changed(self) -> None:
         self._reference.reset_choices()
         self._dark.reset_choices()
         layer = self._layer()
         self._axis.visible = layer is not None and needs_axis(layer)
+        self._suggest_folder()
         self._show_wavenumber()
+
+    def _suggest_folder(self, _: Any = None) -> None:
+        """Name a place in the preferred folder, until another is named."""
+        layer, folder, named = self._layer(), self._preferred.output_folder, str(self._folder.value)
+        if layer is not None and folder is not None and named in ("", ".", self._named):
+            name = re.sub(r"[^\w.-]+", "_", f"{layer.name} {Path(str(self._remover.value)).stem}")
+            self._folder.value = folder / f"{name}.zarr"
+            self._named = str(self._folder.value)
 
     def _output_changed(self) -> None:
         self._folder.visible = self._output.value == _FOLDER

@@ -14,7 +14,7 @@ from napari_crimson.analysis.band_names import NAMED_BANDS, Band, band_of
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.pointing.marks import is_marks
-from napari_crimson.remover import removers
+from napari_crimson.plugin.preferences import offered_removers, preferences
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -43,7 +43,8 @@ class SpectrumControls(QWidget):
         self.stack = LayerBox(viewer, is_stack)
         self.regions = LayerBox(viewer, lambda layer: is_marks(layer) and not layer.name.endswith("· pins"), none="none")
         self.remover = QComboBox()
-        self.remover.addItems([*removers(), NO_REMOVER])
+        self.remover.addItems([*offered_removers(), NO_REMOVER])
+        self.remover.setCurrentText(preferences().remover)
         self.goto = QComboBox()
         self.typed = QLineEdit()
         self.goto.setLineEdit(self.typed)
