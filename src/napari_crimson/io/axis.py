@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.io.found import is_spectral
+from napari_crimson.io.spectral import is_spectral, is_wavelength
+from napari_crimson.io.units import is_per_cm, nm_per_unit
 
 __all__ = ["axis_beside", "given_axis", "read_axis"]
 
 _MOST_BYTES = 16 * 2**20
-_PER_CM = {"cm-1", "cm^-1", "1/cm", "cm⁻¹", "wavenumber", "raman"}
-_NANOMETRE = {"nm", "nanometer", "nanometers", "nanometre", "nanometres", "wavelength"}
 _CURE = "give wavenumber= as (first, last) in cm⁻¹, as {points} values, or as the path of a text, CSV or JSON file with them"
 
 
@@ -120,7 +119,8 @@ def _from_text(text: str) -> NDArray[np.float64]:
     names = rows.pop(0) if not _is_number(rows[0][0]) else []
     if not rows:
         raise ValueError(f"nothing below '{lines[0][:40]}'")
-    column = next((i for i, name in enumerate(names) if is_spectral(name)), 0)
+    likely = [i for i, name in enumerate(names) if is_spectral(name)]
+    column = min(likely, key=lambda i: (names[i].lower() != "raman", is_wavelength(names[i])), default=0)
     if names and re.search(r"\bnm\b|wavelength", names[column], re.IGNORECASE):
         raise ValueError(f"column '{names[column]}' is a wavelength; convert it to Raman shift in cm⁻¹")
     cells = rows[0] if len(rows) == 1 else [row[column] if column < len(row) else "" for row in rows]
@@ -134,13 +134,16 @@ def _from_json(record: Any, points: int) -> NDArray[np.float64]:
     """Read a list of values, or a record with the values or the two beams of which they come."""
     if isinstance(record, list):
         return np.array(record, dtype=np.float64)
-    unit = str(record.get("spectral_unit") or record.get("unit") or "").strip().lower()
+    unit = record.get("spectral_unit") or record.get("unit") or "cm-1"
+    factor = nm_per_unit(unit)
     values = record.get("custom_values") or record.get("custom_points")
     if values:
-        if unit and unit not in _PER_CM | _NANOMETRE:
+        if not is_per_cm(unit) and factor is None:
             raise ValueError(f"unit '{unit}'; expected cm-1 or nm")
         axis = np.array(values, dtype=np.float64)
-        return _shift(axis, record) if unit in _NANOMETRE else axis
+        return axis if factor is None else _shift(axis * factor, record)
+    if "tuned_min_nm" not in record:
+        raise ValueError(f"neither custom_values nor tuned_min_nm among {', '.join(map(str, list(record)[:9])) or 'nothing'}")
     first = float(record["tuned_min_nm"])
     last = record.get("tuned_max_nm")
     last = float(last) if last is not None else first + float(record["tuned_step_nm"]) * (points - 1)

@@ -6,18 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.io.found import is_spectral
+from napari_crimson.io.spectral import is_spectral
+from napari_crimson.io.units import um_per_unit
 
-__all__ = ["UM_PER_UNIT", "stack_order", "step_um"]
-
-# what a length in a file must be multiplied with; units as OME, ImageJ and xarray write them
-UM_PER_UNIT: dict[str, float] = {
-    **dict.fromkeys(("um", "µm", "μm", "micrometer", "micrometre", "micron", "microns", "\\u00b5m"), 1.0),
-    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
-    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
-    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
-    **dict.fromkeys(("m", "meter", "metre"), 1e6),
-}
+__all__ = ["stack_order", "step_um"]
 
 
 def stack_order(dims: Sequence[str], shape: tuple[int, ...]) -> tuple[int | None, ...]:
@@ -50,7 +42,7 @@ def step_um(values: Mapping[str, Any]) -> dict[str, float]:
     """Turn ``{dim: (step, unit)}`` into µm by dimension; what has no known unit or no positive step is left out."""
     steps = {}
     for dim, (step, unit) in values.items():
-        factor = UM_PER_UNIT.get(str(unit or "").strip().lower())
+        factor = um_per_unit(unit)
         if factor and isinstance(step, int | float) and 0 < step < float("inf"):
             steps[dim] = float(step) * factor
     return steps

@@ -14,6 +14,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import step_um
 from napari_crimson.io.found import Found
 from napari_crimson.io.lazy import FileArray, read_raw
+from napari_crimson.io.units import is_per_cm, nm_per_unit
 
 __all__ = ["read"]
 
@@ -27,11 +28,6 @@ _ORDERS = {
     "bip": (("lines", "samples", "bands"), (0, 1, 2)),
 }
 _DATA_SUFFIXES = ("", ".dat", ".img", ".raw", ".bsq", ".bil", ".bip")
-_PER_CM = ("wavenumber", "wavenumbers", "cm-1", "cm^-1", "1/cm", "cm⁻¹")
-_NM_PER_UNIT = {
-    **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1.0),
-    **dict.fromkeys(("um", "µm", "μm", "micrometer", "micrometers", "micrometre", "micrometres", "micron", "microns"), 1e3),
-}
 
 
 def read(path: Path, name: str | None) -> Found:
@@ -113,22 +109,23 @@ def _axis(header: Path, fields: dict[str, str], bands: int) -> dict[str, Any]:
     """The axis (W,) by the unit the header names; none if it names none that is spectral."""
     if "wavelength" not in fields:
         return {}
-    unit = fields.get("wavelength units", "").lower()
+    unit = fields.get("wavelength units", "")
     try:
         values = np.array([cell for cell in fields["wavelength"].split(",") if cell.strip()], dtype=np.float64)
     except ValueError as error:
         raise CrimsonError(f"{header}: the wavelengths are not all numbers ({error}); mend them") from error
     if values.size != bands:
         raise CrimsonError(f"{header}: {values.size} wavelengths for {bands} bands; mend the header, or remove the wavelengths")
-    if unit in _PER_CM:
+    if is_per_cm(unit):
         return {"wavenumber": values}
-    return {"wavelength_nm": values * _NM_PER_UNIT[unit]} if unit in _NM_PER_UNIT else {}
+    factor = nm_per_unit(unit)
+    return {} if factor is None else {"wavelength_nm": values * factor}
 
 
 def _steps(fields: dict[str, str]) -> dict[str, float]:
     """Pixel steps in µm, from ``pixel size = {x, y, units=…}`` where the unit is named."""
     cells = [cell.strip() for cell in fields.get("pixel size", "").split(",")]
-    unit = next((cell.partition("=")[2].strip().lower().removesuffix("s") for cell in cells if cell.lower().startswith("units")), "")
+    unit = next((cell.partition("=")[2].strip() for cell in cells if cell.lower().startswith("units")), "")
     try:
         return step_um({"x": (float(cells[0]), unit), "y": (float(cells[1]), unit)})
     except (ValueError, IndexError):

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["IMAGES", "SPECTRA", "SPECTRAL_NAMES", "Found", "choose", "is_spectral"]
+__all__ = ["IMAGES", "SPECTRA", "Found", "choose"]
 
 IMAGES = ("cars", "raman", "uncertainty")  # variables of a stack with a spectrum in each pixel
 
 SPECTRA: tuple[str, ...] = ("dark", "reference")  # variables with one spectrum for the whole stack
-SPECTRAL_NAMES = ("wavenumber", "raman_shift", "ramanshift", "raman", "shift", "wavelength", "freq", "wn", "nu")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +32,8 @@ class Found:
         Raman shift in cm⁻¹, where the file tells.
     wavelength_nm : ndarray, shape (W,), optional
         Wavelengths, where the file tells only these: they are no axis until the probe is known.
+    doubt : str
+        Why the file's own axis could not be taken, to be told where none is given.
     spectra : mapping of str to ndarray, shape (W,)
         ``dark`` and ``reference``, as far as they are there, in the order of `wavenumber`.
     step_um : mapping
@@ -48,17 +49,12 @@ class Found:
     arrays: Mapping[str, Any]
     wavenumber: NDArray[Any] | None = None
     wavelength_nm: NDArray[Any] | None = None
+    doubt: str = ""
     spectra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     step_um: Mapping[str, float] = field(default_factory=dict)
     spectra_last: bool = False
     history: tuple[str, ...] = ()
     attrs: Mapping[str, Any] = field(default_factory=dict)
-
-
-def is_spectral(name: str) -> bool:
-    """Tell whether `name` is that of a spectral axis."""
-    last = name.rsplit("/", 1)[-1].lower().replace(" ", "_")
-    return any(last == word or (len(word) > 2 and last.startswith(word)) for word in SPECTRAL_NAMES) or "wavenumber" in last
 
 
 def choose(path: Path, candidates: Mapping[str, tuple[int, ...]], name: str | None) -> str:

@@ -12,9 +12,10 @@ import h5py
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io import nist
-from napari_crimson.io.found import SPECTRA, Found, choose, is_spectral
+from napari_crimson.io.found import SPECTRA, Found, choose
 from napari_crimson.io.hdf5_array import lazy_dataset, small_values
 from napari_crimson.io.nist_notes import number
+from napari_crimson.io.spectral import choose_axis, is_spectral
 
 __all__ = ["datasets_in", "read"]
 
@@ -64,17 +65,17 @@ def _largest(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) ->
     chosen = choose(path, stacks, name)
     cars = lazy_dataset(path, datasets[chosen])
     vectors = {key: item for key, item in datasets.items() if item.ndim == 1 and item.dtype.kind in "iuf" and item.size in cars.shape}
-    near = sorted((key for key in vectors if is_spectral(key)), key=lambda key: key.rpartition("/")[0] != chosen.rpartition("/")[0])
-    if not near:
-        return Found(arrays={"cars": cars})
-    axis = small_values(path, vectors[near[0]])
+    folder = chosen.rpartition("/")[0]
+    axes = {key: (small_values(path, item), item.attrs.get("units")) for key, item in vectors.items() if is_spectral(key)}
+    axis = choose_axis(axes, near=[key for key in axes if key.rpartition("/")[0] == folder])
+    points = next((values.shape for word, values in axis.items() if word == "wavenumber"), None)
     spectra = {
         word: small_values(path, item)
         for word in SPECTRA
         for key, item in vectors.items()
-        if key.rpartition("/")[2].lower() == word and item.size == axis.size
+        if key.rpartition("/")[2].lower() == word and item.shape == points
     }
-    return Found(arrays={"cars": cars}, wavenumber=axis, spectra=spectra)
+    return Found(arrays={"cars": cars}, spectra=spectra, **axis)
 
 
 def _links(file: h5py.File) -> str:

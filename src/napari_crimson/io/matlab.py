@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.io.found import SPECTRA, Found, choose, is_spectral
+from napari_crimson.io.found import IMAGES, SPECTRA, Found, choose
 from napari_crimson.io.hdf5 import datasets_in
 from napari_crimson.io.hdf5_array import lazy_dataset, small_values
 from napari_crimson.io.lazy import Box, FileArray, check_eager
 from napari_crimson.io.matlab_v5 import in_place, load, variables
+from napari_crimson.io.spectral import choose_axis, is_spectral
 
 __all__ = ["read"]
 
@@ -43,12 +44,15 @@ class _Contents:
         ``fold(key, rows, columns)`` gives (pixels, W) as (rows, columns, W).
     values : callable
         ``values(key)`` gives a small array, or None for none of this name; of a cell its element {2, 1}.
+    text : str
+        What is written in the variable ``history``.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
     take: Callable[[str], Any]
     fold: Callable[[str, int, int], Any]
     values: Callable[[str], NDArray[Any] | None]
+    text: str = ""
 
 
 def read(path: Path, name: str | None) -> Found:
@@ -63,37 +67,36 @@ def read(path: Path, name: str | None) -> Found:
 
 
 def _found(path: Path, contents: _Contents, name: str | None) -> Found:
-    """Choose the stack, fold it if it is a list of pixels, and find its axis, dark and reference by name."""
+    """Choose the stack, fold it if it is a list of pixels, and find its axis, dark, reference and steps by name."""
     shapes = contents.shapes
     folded = {key: size for key in shapes if (size := _image_size(path, contents, key)) is not None}
     stacks = {key: (*folded[key], shape[-1]) if key in folded else shape for key, shape in shapes.items()}
-    main = choose(path, {key: shape for key, shape in stacks.items() if len(shape) > 2 or key == name}, name)
-    cars = contents.fold(main, *folded[main]) if main in folded else contents.take(main)
-    folder = main.rpartition("/")[0]
-    history = [f"'{main}' folded to {folded[main]}, down the columns first"] if main in folded else []
-    scale = contents.values(_beside(main, "axisscale")) if main in folded else None
-    if scale is not None and scale.size == stacks[main][-1]:
-        return Found(
-            arrays={"cars": cars},
-            wavenumber=np.asarray(scale, dtype=np.float64).ravel(),
-            spectra_last=True,
-            history=(*history, "axis from axisscale, taken as cm⁻¹"),
-        )
-    vectors = {key for key, shape in shapes.items() if prod(shape) == max(shape) and max(shape) in stacks[main] and key != main}
-    near = sorted((key for key in vectors if is_spectral(key)), key=lambda key: (key.rpartition("/")[0] != folder, key))
-    if not near:
-        return Found(arrays={"cars": cars}, spectra_last=main in folded, history=tuple(history))
-    axis = _vector(contents, near[0])
+    candidates = {key: shape for key, shape in stacks.items() if len(shape) > 2 or key == name}
+    main = choose(path, candidates, name or next((key for key in IMAGES if key in candidates), None))
+    images = [main, *(key for key in IMAGES if not name and main in IMAGES and key != main and shapes.get(key) == shapes[main])]
+    arrays = {key if key in IMAGES else "cars": contents.take(key) for key in images if key not in folded}
+    history = contents.text.splitlines()
+    if main in folded:
+        arrays["cars"] = contents.fold(main, *folded[main])
+        history.append(f"'{main}' folded to {folded[main]}, down the columns first")
+        scale = contents.values(_beside(main, "axisscale"))
+        if scale is not None and scale.size == stacks[main][-1]:
+            axis = np.asarray(scale, dtype=np.float64).ravel()
+            return Found(arrays=arrays, wavenumber=axis, spectra_last=True, history=(*history, "axis from axisscale, taken as cm⁻¹"))
+    vectors = {key for key, shape in shapes.items() if len(shape) == 2 and prod(shape) == max(shape)} - {main}
+    beside = [key for key in vectors if key.rpartition("/")[0] == main.rpartition("/")[0]]
+    fits = sorted(key for key in vectors if is_spectral(key) and max(shapes[key]) in stacks[main])
+    found = choose_axis({key: (_vector(contents, key), None) for key in fits}, near=beside)
+    points = found["wavenumber"].size if "wavenumber" in found else None
     spectra = {word: _vector(contents, key) for word in SPECTRA for key in vectors if key.rpartition("/")[2].lower() == word}
-    spectra = {word: values for word, values in spectra.items() if values.size == axis.size}
-    is_wavelength = near[0].rpartition("/")[2].lower().startswith("wavelength")
+    places = {dim: _vector(contents, f"{dim}_um") for dim in "zyx" if f"{dim}_um" in vectors}
     return Found(
-        arrays={"cars": cars},
-        wavenumber=None if is_wavelength else axis,
-        wavelength_nm=axis if is_wavelength else None,
-        spectra={} if is_wavelength else spectra,
+        arrays=arrays,
+        spectra={word: values for word, values in spectra.items() if values.size == points},
+        step_um={dim: float(at[1] - at[0]) for dim, at in places.items() if at.size > 1},
         spectra_last=main in folded,
         history=tuple(history),
+        **found,
     )
 
 
@@ -155,7 +158,10 @@ def _from_v5(path: Path, name: str | None) -> _Contents:
 def _from_v73(path: Path, file: h5py.File) -> _Contents:
     """Datasets of v7.3, which stay in the file."""
     datasets = {key: item for key, item in datasets_in(file).items() if not key.startswith(_BOOKKEEPING)}
-    numeric = {key: item for key, item in datasets.items() if item.dtype.kind in "iufb" and item.ndim > 0 and item.size}
+    words = {key for key, item in datasets.items() if item.attrs.get("MATLAB_class") == b"char"}
+    numeric = {
+        key: item for key, item in datasets.items() if item.dtype.kind in "iufb" and item.ndim > 0 and item.size and key not in words
+    }
 
     def take(key: str) -> FileArray:
         return lazy_dataset(path, numeric[key]).turned(tuple(reversed(range(numeric[key].ndim))))
@@ -172,7 +178,9 @@ def _from_v73(path: Path, file: h5py.File) -> _Contents:
             item = file[item[0, 1]] if item.ndim == 2 and item.shape[1] > 1 else None
         return None if item is None else small_values(path, item)
 
-    return _Contents(shapes={key: item.shape[::-1] for key, item in numeric.items()}, take=take, fold=fold, values=values)
+    shapes = {key: item.shape[::-1] for key, item in numeric.items()}
+    text = small_values(path, datasets["history"]).astype("<u2").tobytes().decode("utf-16-le", "replace") if "history" in words else ""
+    return _Contents(shapes=shapes, take=take, fold=fold, values=values, text=text)
 
 
 def _read_folded(box: Box, *, path: Path, name: str, rows: int) -> NDArray[Any]:

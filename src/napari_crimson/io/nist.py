@@ -25,7 +25,7 @@ from napari_crimson.io.found import Found
 from napari_crimson.io.hdf5_array import lazy_dataset, lazy_series, mean_spectrum, small_values
 from napari_crimson.io.lazy import Box
 from napari_crimson.io.nist_macro import read_lines
-from napari_crimson.io.nist_notes import notes_of, number, text
+from napari_crimson.io.nist_notes import notes_of, number, text, vector
 
 __all__ = ["CALIBRATION", "is_nist", "read", "wavenumber_from_pixels"]
 
@@ -78,7 +78,7 @@ def read(path: Path, datasets: Datasets, name: str | None) -> Found:
     reference, reference_from = _spectrum(path, first, datasets, _REFERENCE)
     return Found(
         arrays={"raman" if is_result else "cars": array},
-        wavenumber=axis,
+        **axis,
         spectra={word: values for word, values in (("dark", dark), ("reference", reference)) if values is not None},
         step_um=steps,
         spectra_last=True,
@@ -137,26 +137,26 @@ def _choose(path: Path, images: dict[str, list[h5py.Dataset]], name: str | None)
     return hits[0]
 
 
-def _axis(path: Path, image: h5py.Dataset, datasets: Datasets, notes: Mapping[str, Any]) -> tuple[NDArray[np.float64], list[str]]:
-    """The axis, from the dataset that our own writer adds, else from the calibration; with what was assumed for it."""
+def _axis(path: Path, image: h5py.Dataset, datasets: Datasets, notes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The axis, from the dataset that our own writer adds, else from the calibration, or what is wrong with that; with what was assumed."""
     points = image.shape[-1]
     own = datasets.get(f"{image.parent.name}/wavenumber".strip("/"))
     if own is not None and own.shape == (points,):
-        return small_values(path, own).astype(np.float64), []
+        return {"wavenumber": small_values(path, own).astype(np.float64)}, []
     values: dict[str, Any] = {}
     assumed = []
     for quantity, (keys, fallback) in CALIBRATION.items():
         key = next((key for key in keys if key in notes), None)
-        values[quantity] = fallback if key is None else notes[key] if quantity == "polynomial" else number(notes[key])
+        values[quantity] = fallback if key is None else (vector if quantity == "polynomial" else number)(notes[key])
         if key is None:
             assumed.append(f"{quantity} {fallback}")
         elif values[quantity] is None:
-            raise CrimsonError(f"{path}: attribute {key} is {notes[key]!r}, not a number; give the axis with wavenumber=")
+            return {"doubt": f"attribute {key} is {text(notes[key])[:80]!r}, not a number"}, []
     try:
         axis = wavenumber_from_pixels(points, values["polynomial"], values["centre"], values["reference centre"], values["probe"])
-    except (TypeError, ValueError) as error:
-        raise CrimsonError(f"{path}: the spectral calibration cannot be used ({error}); give the axis with wavenumber=") from error
-    return axis, [f"calibration assumed, not in the file: {', '.join(assumed)}"] if assumed else []
+    except ValueError as error:
+        return {"doubt": f"the spectral calibration cannot be used ({error})"}, []
+    return {"wavenumber": axis}, [f"calibration assumed, not in the file: {', '.join(assumed)}"] if assumed else []
 
 
 def _spectrum(path: Path, image: h5py.Dataset, datasets: Datasets, kind: re.Pattern[str]) -> tuple[NDArray[np.float64] | None, list[str]]:

@@ -17,8 +17,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.io.found import SPECTRA, Found, choose, is_spectral
+from napari_crimson.io.found import SPECTRA, Found, choose
 from napari_crimson.io.lazy import FileArray, check_eager, read_raw
+from napari_crimson.io.spectral import choose_axis, is_spectral
 
 __all__ = ["read"]
 
@@ -64,12 +65,13 @@ def _read_archive(path: Path, name: str | None) -> Found:
         }
         stored = members[main].compress_type == zipfile.ZIP_STORED
         cars = _stored(path, members[main], headers[main]) if stored else _load(path, archive, members[main], headers[main])
-    axes = [values for key, values in vectors.items() if is_spectral(key)]
-    if not axes:
-        return Found(arrays={"cars": cars})
-    axis = next((values for values in axes if values.size in lengths), axes[0])  # one that does not fit is told, not passed over
-    spectra = {key: vectors[key] for key in SPECTRA if key in vectors and vectors[key].size == axis.size}
-    return Found(arrays={"cars": cars}, wavenumber=axis, spectra=spectra)
+    axes = {key: (values, None) for key, values in vectors.items() if is_spectral(key)}
+    fits = {key: axis for key, axis in axes.items() if axis[0].size in lengths}
+    axis = choose_axis(fits or axes)  # one that does not fit is told, not passed over
+    points = axis["wavenumber"].size if "wavenumber" in axis else None
+    return Found(
+        arrays={"cars": cars}, spectra={key: vectors[key] for key in SPECTRA if key in vectors and vectors[key].size == points}, **axis
+    )
 
 
 def _stored(path: Path, info: zipfile.ZipInfo, header: Header) -> FileArray:

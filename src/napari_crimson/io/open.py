@@ -118,6 +118,10 @@ def _axis_beside(path: Path, found: Found, shape: tuple[int, ...]) -> tuple[NDAr
     try:
         return axis_beside(path, shape[::-1])
     except CrimsonError as error:
+        if found.doubt:
+            raise CrimsonError(
+                f"{path}: {found.doubt}; give the axis with wavenumber= as (first, last) in cm⁻¹, as values, or as a file of them"
+            ) from error
         if found.wavelength_nm is None or found.wavelength_nm.size == 0:
             raise
         first, last = found.wavelength_nm[[0, -1]]

@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 __all__ = ["WRITERS", "save_stack"]
 
 # module by suffix; each has write(ds, path, name), for a path where nothing is
-WRITERS = {".zarr": "zarr_writer", ".h5": "nist_writer", ".hdf5": "nist_writer", ".tif": "tiff_writer", ".tiff": "tiff_writer"}
+WRITERS = {
+    ".zarr": "zarr_writer",
+    ".h5": "nist_writer",
+    ".hdf5": "nist_writer",
+    ".tif": "tiff_writer",
+    ".tiff": "tiff_writer",
+    ".mat": "matlab_writer",
+}
 
 
 def save_stack(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
     """Save a stack, piece by piece.
 
     - ``.zarr`` keeps everything: OME-Zarr 0.5, which napari, zarr and `xarray.open_zarr` read;
-    - ``.h5`` keeps a measured stack in the NIST layout, with dark and reference;
+    - ``.h5`` keeps a measured stack, with dark and reference, or a result in the NIST layout, which CRIkit2 reads;
+    - ``.mat`` keeps images, axis, dark and reference as MATLAB v7.3, whatever their size;
     - ``.tif`` keeps one image and its axis, as OME-TIFF.
 
     Parameters

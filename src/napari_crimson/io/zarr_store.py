@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import stack_order, step_um
-from napari_crimson.io.found import IMAGES, SPECTRA, Found, choose, is_spectral
+from napari_crimson.io.found import IMAGES, SPECTRA, Found, choose
 from napari_crimson.io.lazy import Box, FileArray, check_promise
 from napari_crimson.io.ome_zarr import NAMESPACE
+from napari_crimson.io.spectral import choose_axis, is_spectral
 
 __all__ = ["read"]
 
@@ -51,11 +52,11 @@ def _from_group(path: Path, root: zarr.Group, arrays: dict[str, Array], name: st
     wanted = [main] + [key for key in IMAGES if name is None and main in IMAGES and key != main and stacks.get(key) == stacks[main]]
     vectors = {key.rpartition("/")[2]: item for key, item in arrays.items() if item.ndim == 1 and key.rpartition("/")[0] == folder}
     points = [i for i in stacks[main] if i > 1]
-    axis_name = next((key for key, item in vectors.items() if is_spectral(key) and item.shape[0] in points), None)
-    spectra = {}
-    if axis_name is not None:
-        length = vectors[axis_name].shape
-        spectra = {key: _values(vectors[key]) for key in SPECTRA if key in vectors and vectors[key].shape == length}
+    dims = _dims(arrays[main], image)
+    fits = {key: item for key, item in vectors.items() if is_spectral(key) and item.shape[0] in points}
+    axis = choose_axis({key: (_values(item), _attrs(item).get("units")) for key, item in fits.items()}, near=dims)
+    length = axis["wavenumber"].shape if "wavenumber" in axis else None
+    spectra = {key: _values(vectors[key]) for key in SPECTRA if key in vectors and vectors[key].shape == length}
     record = _attrs(root).get(NAMESPACE)
     record = dict(record) if isinstance(record, Mapping) else {}
     origin, history = record.pop("source", ""), record.pop("history", ())
@@ -63,12 +64,12 @@ def _from_group(path: Path, root: zarr.Group, arrays: dict[str, Array], name: st
         record.pop(word, None)
     return Found(
         arrays={_variable(key): _turned(path, key, arrays[key], _dims(arrays[key], image)) for key in wanted},
-        wavenumber=None if axis_name is None else _values(vectors[axis_name]),
         step_um=_steps(vectors, image),
-        spectra_last=any(is_spectral(dim) for dim in _dims(arrays[main], image)),
+        spectra_last=any(is_spectral(dim) for dim in dims),
         history=(*([f"from {origin}"] if origin else []), *map(str, history)),
         attrs=record,
         spectra=spectra,
+        **axis,
     )
 
 

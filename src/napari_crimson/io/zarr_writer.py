@@ -16,7 +16,7 @@ from napari_crimson.io.found import IMAGES, SPECTRA
 from napari_crimson.io.ome_zarr import TILE, bands_first, create_group, disk_dims
 from napari_crimson.stack import PIXEL_DIMS
 
-__all__ = ["record_of", "steps_of", "write"]
+__all__ = ["record_of", "slabs", "steps_of", "write"]
 
 _SLAB_BYTES = 256 * 2**20  # what is in memory at a time
 
@@ -37,7 +37,7 @@ def write(ds: xr.Dataset, path: Path, name: str) -> None:
     )
     for image in images:
         array = cast("zarr.Array[Any]", group[image])
-        for region in _slabs(shape, ds[image].dtype.itemsize):
+        for region in slabs(shape, ds[image].dtype.itemsize):
             spans = dict(zip(dims, region, strict=True))
             array[tuple(spans[dim] for dim in disk_dims(dims))] = bands_first(np.asarray(ds[image].data[region]), dims)
 
@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
 
 
-def _slabs(shape: tuple[int, ...], itemsize: int) -> Iterator[tuple[slice, ...]]:
+def slabs(shape: tuple[int, ...], itemsize: int) -> Iterator[tuple[slice, ...]]:
     """Cut ([t,] [z,] y, x, W) into slabs that begin and end on the borders of chunks."""
     *leading, rows, columns, points = shape
     tiles = max(1, _SLAB_BYTES // (TILE[0] * TILE[1] * points * itemsize))
