@@ -1,8 +1,8 @@
-"""The one exception type of this package."""
+"""What a user meets: `CrimsonError`, and the two kinds of it that a run may go on after."""
 
 from __future__ import annotations
 
-__all__ = ["CrimsonError"]
+__all__ = ["CrimsonError", "DamagedError", "UnreachableError"]
 
 
 class CrimsonError(Exception):
@@ -11,3 +11,21 @@ class CrimsonError(Exception):
     The command line prints it as one line, the napari plugin as a notification; any other
     exception is a bug of ours and keeps its traceback.
     """
+
+
+class DamagedError(CrimsonError):
+    """Bytes that are there but cannot be what they should be; what lies beside them may be sound."""
+
+
+class UnreachableError(CrimsonError):
+    """A file, disk or share that does not answer now and may do so again.
+
+    Attributes
+    ----------
+    one_spot : bool
+        The rest of the file does answer.
+    """
+
+    def __init__(self, message: str, *, one_spot: bool = False) -> None:
+        super().__init__(message)
+        self.one_spot = one_spot

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.faults import read_fault
 from napari_crimson.memory import memory_room
 from napari_crimson.stack import BLOCK_BYTES, pixel_chunks
 
@@ -108,7 +109,7 @@ class FileArray:
         except CrimsonError:
             raise
         except Exception as error:  # a library met bytes it does not know: the file was damaged or taken away
-            raise CrimsonError(f"{self.path}: cannot be read any more ({error}); is it whole, and still there?") from error
+            raise read_fault(self.path, error) from error
         kept = [i for i in self.order if i is not None]
         block = block.reshape([block.shape[i] for i in sorted(kept)])
         block = block.transpose([sorted(kept).index(i) for i in kept])
