@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nobody's own preferences are read or written.
 _SETTINGS = tempfile.TemporaryDirectory(prefix="crimson-tests-")
 os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "settings.yaml")
+os.environ["CRIMSON_WEIGHTS"] = str(Path(_SETTINGS.name) / "weights")
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_a_recipe_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, mes
         read_recipe(file)
 
 
-@pytest.mark.parametrize("name", weights.names())
+@pytest.mark.parametrize("name", weights.shipped_names())
 def test_the_shipped_recipes_are_those_of_the_shipped_weights(name: str) -> None:
     recipe = read_recipe(Path(__file__).parents[1] / "recipes" / f"{name}.toml")
     card = weights.read_card(name)

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from napari_crimson.metrics import score
     from napari_crimson.phantom import simulate_stack
     from napari_crimson.remove import remove_background
-    from napari_crimson.remover import load_remover, removers
+    from napari_crimson.remover import keep_remover, load_remover, removers
     from napari_crimson.training import train
 
 __all__ = [
     "CrimsonError",
     "__version__",
+    "keep_remover",
     "load_remover",
     "open_stack",
     "remove_background",
@@ -35,6 +36,7 @@ __all__ = [
 
 _HOME = {
     "CrimsonError": "errors",
+    "keep_remover": "remover",
     "load_remover": "remover",
     "open_stack": "io",
     "remove_background": "remove",

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from napari_crimson import weights
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.counts import check_dark
 from napari_crimson.remover import Remover, load_remover
@@ -197,7 +198,11 @@ def spectrum_on_axis(name: str, spectrum: xr.DataArray, axis: NDArray[np.float64
     return np.interp(axis, own, ordered.values.astype(np.float64))
 
 
-@lru_cache(maxsize=4)
 def load_once(name: str, device: str, precision: str) -> Remover:
-    """Load a remover by name, once in a process."""
+    """Load a remover by name, once in a process; anew where other weights have taken the name."""
+    return _load(name, device, precision, weights.read_card(name)["sha256"] if weights.is_weights(name) else "")
+
+
+@lru_cache(maxsize=4)
+def _load(name: str, device: str, precision: str, _: str) -> Remover:
     return load_remover(name, device=device, precision=precision)

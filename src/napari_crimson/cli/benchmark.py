@@ -32,7 +32,7 @@ _COLUMNS = {
 
 @app.command()
 def benchmark(
-    removers: Annotated[str, typer.Option(help="Names or paths, with commas between; all shipped ones if left out.")] = "",
+    removers: Annotated[str, typer.Option(help="Names or paths, with commas between; all there are if left out.")] = "",
     sets: Annotated[str, typer.Option(help="Beginnings of the names of sets, with commas between: crimson, specnet, vector, wide.")] = "",
     spectra: Annotated[int, typer.Option(help="Spectra of each set.", min=8)] = 1000,
     device: Device = "auto",
@@ -42,9 +42,9 @@ def benchmark(
     from napari_crimson.benchmark import benchmark as rows_of
     from napari_crimson.benchmark import dilution, silent_region
     from napari_crimson.remover import load_remover
-    from napari_crimson.remover import removers as shipped
+    from napari_crimson.remover import removers as there
 
-    loaded = [load_remover(name.strip(), device=device) for name in (removers.split(",") if removers else shipped())]
+    loaded = [load_remover(name.strip(), device=device) for name in (removers.split(",") if removers else there())]
     written: list[dict[str, object]] = []
     typer.echo(f"{'set':<22}{'remover':<14}" + "".join(f"{title:>10}" for title, _ in _COLUMNS.values()))
     for row in rows_of(loaded, [name.strip() for name in sets.split(",")] if sets else None, spectra=spectra):

@@ -25,7 +25,7 @@ def correct(
     recipe: Annotated[
         Path | None, typer.Option(help="A .toml, or a result to repeat; what is given beside it takes the place of what it says.")
     ] = None,
-    remover: Annotated[str | None, typer.Option(help="cnn, rnn, kk, mem, or the path of your own .safetensors; cnn if left out.")] = None,
+    remover: Annotated[str | None, typer.Option(help="cnn, rnn, kk, mem, a name of yours, the path of a .safetensors; else cnn.")] = None,
     device: Device = "auto",
     precision: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16; auto if left out.")] = None,
     uncertainty: Annotated[

@@ -36,13 +36,18 @@ def train(
     ] = None,
     steps: Annotated[int, typer.Option(help="With --from: steps of training.", min=6)] = 600,
     name: Annotated[str | None, typer.Option(help="With --from: name of the new weights.")] = None,
+    save: Annotated[str | None, typer.Option(help="Also keep the weights as a remover of your own, by this name.", metavar="NAME")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the weights, their card and the loss curve.", file_okay=False)] = Path("runs"),
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with a stopped run, or begin it again.")] = True,
 ) -> None:
-    """Train a network by a recipe, or adapt one to a microscope; the weights are then a remover by their path."""
+    """Train a network by a recipe, or adapt one to a microscope; the weights are then a remover by their path, or by a name of yours."""
+    from napari_crimson import weights
+    from napari_crimson.remover import keep_remover
     from napari_crimson.training import train as train_by_recipe
 
+    if save is not None:
+        weights.check_new_name(save)  # ahead of the work
     if (recipe is None) == (start is None):
         raise typer.BadParameter("give a RECIPE, or --from with --reference", param_hint="RECIPE")
     plan: Recipe | Path | None = recipe
@@ -53,11 +58,14 @@ def train(
         typer.echo(f"step {at.step:,}  {duration(at.seconds)}  error {at.error:.4g}  median r {at.pearson:.4f}  slope {at.slope:.3f}")
 
     try:
-        weights = train_by_recipe(plan, out, device=device, resume=resume, progress=report)  # type: ignore[arg-type]
+        path = train_by_recipe(plan, out, device=device, resume=resume, progress=report)  # type: ignore[arg-type]
     except KeyboardInterrupt:
         complain("stopped; the same command goes on from the last line above", recipe or start)
         raise typer.Exit(STOPPED) from None
-    typer.echo(printable(weights))
+    typer.echo(printable(path))
+    if save is not None:
+        keep_remover(path, save)
+        typer.echo(f"kept as '{save}': --remover '{save}'")
 
 
 def _adaptation(

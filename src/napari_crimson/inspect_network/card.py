@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,12 +61,5 @@ def loss_curve(name_or_path: str | Path) -> dict[str, NDArray[np.float64]]:
     CrimsonError
         If there are no such weights, or the file beside them is no table.
     """
-    path = weights.locate(name_or_path).with_suffix(".csv")
-    if not path.is_file():
-        return {}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return {name: np.array([float(row[name]) for row in rows]) for name in (rows[0] if rows else ())}
-    except (OSError, ValueError, TypeError) as error:
-        raise CrimsonError(f"{path}: no readable loss curve ({error}); move it away to do without") from error
+    rows = weights.read_curve(name_or_path)
+    return {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}

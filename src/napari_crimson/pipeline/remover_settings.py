@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from napari_crimson import remover as removers_room
@@ -17,7 +16,7 @@ __all__ = ["check_remover", "check_settings", "load_with_settings", "remover_opt
 
 def check_remover(remover: str) -> None:
     """Raise `CrimsonError` unless `remover` is a name there is, or looks like the path of weights."""
-    if not (remover in removers() or _is_network(remover)):
+    if not (remover in removers() or weights.is_weights(remover)):
         raise CrimsonError(f"no remover '{remover}'; there are {', '.join(removers())}, or the path of a .safetensors file")
 
 
@@ -57,11 +56,7 @@ def load_with_settings(remover: str, values: Mapping[str, Any], *, device: str, 
 
 
 def _settings_class(remover: str) -> type | None:
-    if remover not in removers() or _is_network(remover):
+    if remover not in removers() or weights.is_weights(remover):
         return None
     settings = getattr(removers_room.load_remover(remover), "settings", None)  # costs nothing without a network
     return None if settings is None else type(settings)
-
-
-def _is_network(remover: str) -> bool:
-    return remover in weights.names() or Path(remover).suffix == ".safetensors"

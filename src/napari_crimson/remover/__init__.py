@@ -14,13 +14,13 @@ from napari_crimson import weights
 from napari_crimson.errors import CrimsonError
 from napari_crimson.remover.base import FunctionRemover, Remover, sound_pixels
 
-__all__ = ["FunctionRemover", "Remover", "load_remover", "removers", "sound_pixels"]
+__all__ = ["FunctionRemover", "Remover", "keep_remover", "load_remover", "removers", "sound_pixels"]
 
 CLASSICAL = ("kk", "mem")
 
 
 def removers() -> list[str]:
-    """Names that `load_remover` knows: the shipped networks, ``kk`` and ``mem``. Imports no torch."""
+    """Names that `load_remover` knows: shipped networks, those kept by the user, ``kk`` and ``mem``. Imports no torch."""
     return [*weights.names(), *CLASSICAL]
 
 
@@ -55,8 +55,31 @@ def load_remover(remover: str | Path | Remover | Callable[..., Any] = "cnn", *, 
         from napari_crimson.remover.maximum_entropy import MaximumEntropy
 
         return KramersKronig() if remover == "kk" else MaximumEntropy()
-    if str(remover) in weights.names() or Path(remover).suffix == ".safetensors":
+    if weights.is_weights(remover):
         from napari_crimson.remover.network import NetworkRemover
 
         return NetworkRemover.load(remover, device=device, precision=precision)
-    raise CrimsonError(f"no remover '{remover}'; there are {', '.join(removers())}, or the path of a .safetensors file")
+    raise CrimsonError(
+        f"no remover '{remover}'; there are {', '.join(removers())} (your own are kept in {weights.own_folder()}), "
+        "or give the path of a .safetensors file"
+    )
+
+
+def keep_remover(path: str | Path, name: str) -> None:
+    """Keep weights as a remover of your own: copies them, so that every list and `load_remover` offers them under a name.
+
+    Parameters
+    ----------
+    path : str or path
+        A ``.safetensors`` with its card beside it, as `train` writes them.
+    name : str
+        Letters, digits, ``-``, ``_`` and spaces; none that there is already.
+
+    Raises
+    ------
+    CrimsonError
+        If the name will not do, the weights do not match their card, or the folder cannot be written.
+    """
+    weights.check_new_name(name)
+    tensors, card = weights.load(path)
+    weights.keep(name, tensors, card, weights.read_curve(path))

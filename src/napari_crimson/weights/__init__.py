@@ -1,40 +1,56 @@
-"""The store of trained weights: list, verify, load, save. Listing imports no torch.
+"""The store of trained weights: list, verify, load, save, keep under a name. Listing imports no torch.
 
 A set of weights is two files: ``NAME.safetensors`` with the tensors, ``NAME.toml``, its card, which says
-what network they fit, how they were trained and the sha256 they must have. Nothing here unpickles.
+what network they fit, how they were trained and the sha256 they must have; beside them ``NAME.csv``, the loss curve.
+Nothing here unpickles. `folders` holds where they lie: shipped ones in this package, the user's own in a folder of the user.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.toml import toml_from_dict
+from napari_crimson.weights.folders import (
+    FOLDER_VARIABLE,
+    SHIPPED,
+    check_new_name,
+    is_weights,
+    locate,
+    names,
+    own_folder,
+    own_names,
+    shipped_names,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["MAX_BYTES", "load", "names", "read_card", "save"]
+__all__ = [
+    "FOLDER_VARIABLE",
+    "MAX_BYTES",
+    "SHIPPED",
+    "check_new_name",
+    "is_weights",
+    "keep",
+    "load",
+    "locate",
+    "names",
+    "own_folder",
+    "own_names",
+    "read_card",
+    "read_curve",
+    "save",
+    "shipped_names",
+]
 
-SHIPPED = Path(__file__).parent
 MAX_BYTES = 64 * 2**20  # ours have some 4 MB; more than this is not a network of this package
-
-
-def names() -> list[str]:
-    """Names of the shipped weights, ``cnn`` and ``rnn`` first."""
-    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
-
-
-def locate(name_or_path: str | Path) -> Path:
-    """Path of a shipped set by name, or of the user's own by path."""
-    shipped = SHIPPED / f"{name_or_path}.safetensors"
-    path = shipped if str(name_or_path) in names() else Path(name_or_path)
-    if not path.is_file():
-        raise CrimsonError(f"no weights at {path}; shipped are {', '.join(names()) or 'none'}")
-    return path
 
 
 def read_card(name_or_path: str | Path) -> dict[str, Any]:
@@ -76,16 +92,68 @@ def load(name_or_path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CrimsonError(f"{path}: not a safetensors file ({error})") from error
 
 
-def save(path: str | Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> Path:
-    """Write ``PATH.safetensors`` and ``PATH.toml``, the card completed with the sha256; weights first, each atomically."""
+def read_curve(name_or_path: str | Path) -> list[dict[str, float]]:
+    """Read the loss curve beside weights, a row for each validation; empty where there is none.
+
+    Raises
+    ------
+    CrimsonError
+        If there are no such weights, or the file beside them is no table.
+    """
+    path = locate(name_or_path).with_suffix(".csv")
+    if not path.is_file():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError) as error:
+        raise CrimsonError(f"{path}: no readable loss curve ({error}); move it away to do without") from error
+
+
+def save(path: str | Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any], curve: Sequence[Mapping[str, float]] = ()) -> Path:
+    """Write ``PATH.safetensors``, the loss curve, if there is one, as ``PATH.csv``, and ``PATH.toml``, the card with the sha256.
+
+    Each is written atomically, the card last: weights without one are not used.
+    """
     from safetensors.torch import save as bytes_from_tensors
 
     data = bytes_from_tensors({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
     target = Path(f"{path}".removesuffix(".safetensors") + ".safetensors")  # 'cnn.2' and 'cnn.3' are two
     target.parent.mkdir(parents=True, exist_ok=True)
     text = toml_from_dict({**card, "sha256": hashlib.sha256(data).hexdigest()})
-    for file, content in ((target, data), (target.with_suffix(".toml"), text.encode())):
-        partial = file.with_suffix(file.suffix + ".partial")
-        partial.write_bytes(content)
-        partial.replace(file)
+    contents = {".safetensors": data, ".csv": _table(curve), ".toml": text.encode()}
+    for suffix, content in contents.items():
+        if content:
+            file = target.with_suffix(suffix)
+            partial = file.with_suffix(suffix + ".partial")
+            partial.write_bytes(content)
+            partial.replace(file)
     return target
+
+
+def keep(name: str, tensors: Mapping[str, Tensor], card: Mapping[str, Any], curve: Sequence[Mapping[str, float]] = ()) -> Path:
+    """Save weights under a name in the user's own folder: from then on a remover of that name.
+
+    Raises
+    ------
+    CrimsonError
+        If the name will not do or is taken, or the folder cannot be written.
+    """
+    check_new_name(name)
+    folder = own_folder()
+    try:
+        return save(folder / name, tensors, {**card, "name": name}, curve)
+    except OSError as error:
+        raise CrimsonError(
+            f"cannot write into {folder}: {error.strerror or error}; make room, or choose another with CRIMSON_WEIGHTS"
+        ) from error
+
+
+def _table(curve: Sequence[Mapping[str, float]]) -> bytes:
+    if not curve:
+        return b""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(curve[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in curve)
+    return text.getvalue().encode()

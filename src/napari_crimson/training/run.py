@@ -1,24 +1,15 @@
-"""Training: a recipe in, weights with their card and loss curve out.
-
-    python -m napari_crimson.training RECIPE.toml [FOLDER]
-
-runs on a bare machine: beyond the standard library this file needs torch, numpy and safetensors only. Spectra are
-drawn fresh on the device at every step, so that there is no training set to over-fit; a held-out set, drawn once from a
-seed of its own, chooses the weights that are kept. A run interrupted at any moment goes on from its last checkpoint.
-"""
+"""`TrainingRun`: the state of one training run and its steps; a checkpoint at each validation."""
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import platform
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -29,10 +20,13 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
 from napari_crimson.networks.grid import STEP_CM1
 from napari_crimson.objective import draw_on_grid, judge, loss
-from napari_crimson.recipe import Recipe, read_recipe
+from napari_crimson.recipe import Recipe
 from napari_crimson.synthesis import PRIORS, Batch, make_prior
 
-__all__ = ["Recipe", "Validation", "train"]
+if TYPE_CHECKING:
+    from napari_crimson.remover import Remover
+
+__all__ = ["TrainingRun", "Validation"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,63 +42,6 @@ class Validation:
     within_1sd: float
 
 
-def train(
-    recipe: Recipe | str | Path,
-    folder: str | Path = "runs",
-    *,
-    device: str = "auto",
-    resume: bool = True,
-    progress: Callable[[Validation], None] | None = None,
-) -> Path:
-    """Train a network and write ``FOLDER/NAME.safetensors``, its card ``.toml`` and its loss curve ``.csv``.
-
-    Parameters
-    ----------
-    recipe : Recipe or path
-        What to train.
-    folder : path
-        Where the results and the checkpoint go.
-    device : str
-        As for `load_remover`.
-    resume : bool
-        Go on from the checkpoint of an interrupted run of the same recipe.
-    progress : callable, optional
-        Called with each `Validation`.
-
-    Returns
-    -------
-    Path
-        The weights, which `load_remover` takes.
-
-    Raises
-    ------
-    CrimsonError
-        If the recipe is unusable, the device not there, the folder not writable, or the run diverged.
-    """
-    from napari_crimson.device import resolve_device, training_dtype
-
-    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    target = torch.device(resolve_device(device))
-    _check_folder(Path(folder))
-    run = _Run(recipe, Path(folder), target, training_dtype(target))
-    if resume:
-        run.resume()
-    for validation in run.steps():
-        if progress:
-            progress(validation)
-    return run.finish()
-
-
-def _check_folder(folder: Path) -> None:
-    """Find out whether results can be written before hours are spent on them."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder) as file:
-            file.write(b"results go here")
-    except OSError as error:
-        raise CrimsonError(f"cannot write into {folder}: {error.strerror or error}; choose another folder, or make room") from error
-
-
 def _starting_weights(recipe: Recipe) -> dict[str, Tensor]:
     """Tensors of the weights to begin from, which must be of the same network and for the same kind of answer."""
     tensors, card = weights.load(str(recipe.start))
@@ -115,37 +52,68 @@ def _starting_weights(recipe: Recipe) -> dict[str, Tensor]:
     return tensors
 
 
-class _Run:
-    """The state of one training run."""
+class TrainingRun:
+    """One training run, step by step: stopping is closing `steps`, and what is best by then is the `result`.
 
-    def __init__(self, recipe: Recipe, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
-        self.recipe, self.folder, self.device, self.dtype = recipe, folder, device, dtype
+    Parameters
+    ----------
+    recipe : Recipe
+        What to train.
+    device : str
+        As for `load_remover`.
+    folder : path, optional
+        Where checkpoints go; without one there are none.
+
+    Attributes
+    ----------
+    device : torch.device
+    done : int
+        Steps so far.
+    loss : Tensor
+        That of the last step.
+    curve : list of dict
+        The figures of each `Validation`.
+
+    Raises
+    ------
+    CrimsonError
+        If the recipe is unusable or the device not there.
+    """
+
+    def __init__(self, recipe: Recipe, *, device: str = "auto", folder: str | Path | None = None) -> None:
+        from napari_crimson.device import resolve_device, training_dtype
+
+        self.recipe, self.folder = recipe, None if folder is None else Path(folder)
+        self.device = torch.device(resolve_device(device))
+        self.dtype = training_dtype(self.device)
+        self.loss = torch.tensor(float("nan"))
         self.prior = make_prior(recipe.prior, recipe.bounds)
         torch.manual_seed(recipe.seed)
         # float32 weights learn; a copy in the working precision runs the layers
-        self.master = build(recipe.network, recipe.arguments).to(device)
+        self.master = build(recipe.network, recipe.arguments).to(self.device)
         if recipe.start:
             self.master.load_state_dict(_starting_weights(recipe))
-        self.average = build(recipe.network, recipe.arguments).to(device)
+        self.average = build(recipe.network, recipe.arguments).to(self.device)
         self.average.load_state_dict(self.master.state_dict())
-        self.working = build(recipe.network, recipe.arguments).to(device, dtype)
+        self.working = build(recipe.network, recipe.arguments).to(self.device, self.dtype)
         self.optimizer = torch.optim.AdamW(
             self.master.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
         )
-        self.generator = torch.Generator(device).manual_seed(recipe.seed)
+        self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
         self.done = 0
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
         self.held_out = list(self._held_out())
 
-    def steps(self) -> Iterator[Validation]:
-        """Train to the end, yielding at each validation."""
+    def steps(self) -> Iterator[Validation | None]:
+        """Train to the end; yields after each step, a `Validation` where one was due, and one of the start ahead of all."""
         started, losses = time.monotonic(), []
         if self.recipe.start and not self.curve:  # what has to be beaten
             yield self._validate(float("nan"))
         while self.done < self.recipe.steps:
-            losses.append(self._step(draw_on_grid(self.recipe, self.prior, self.generator)))
+            self.loss = self._step(draw_on_grid(self.recipe, self.prior, self.generator))
+            losses.append(self.loss)
             self.done += 1
             if self.done % self.recipe.validate_every == 0 or self.done == self.recipe.steps:
                 now = time.monotonic()
@@ -154,6 +122,8 @@ class _Run:
                 if not math.isfinite(mean):
                     raise CrimsonError(f"the loss of '{self.recipe.name}' is {mean} at step {self.done}; lower its learning_rate")
                 yield self._validate(mean)
+            else:
+                yield None
 
     def _validate(self, loss: float) -> Validation:
         """Judge the averaged weights, keep them if they are the best yet, and write a checkpoint."""
@@ -165,14 +135,25 @@ class _Run:
         self._checkpoint()
         return validation
 
-    def finish(self) -> Path:
-        """Write the best weights, card and curve; the checkpoint is then done with."""
-        recipe, best = self.recipe, min(self.curve, key=lambda row: row["error"])
-        if best["step"] == 0:
-            self._checkpoint_path().unlink(missing_ok=True)
+    @property
+    def improved(self) -> bool:
+        """Whether anything has been found that is better than the start."""
+        return bool(self.curve) and self._best_figures["step"] > 0
+
+    def result(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The best weights so far, and their card.
+
+        Raises
+        ------
+        CrimsonError
+            If they are those that training started from.
+        """
+        recipe = self.recipe
+        if not self.improved:
+            after = min((row["error"] for row in self.curve[1:]), default=math.nan)
             raise CrimsonError(
-                f"training made '{recipe.start}' no better: error {best['error']:.4g} at the start, "
-                f"{min(row['error'] for row in self.curve[1:]):.4g} at best after it; nothing was saved, '{recipe.start}' serves as it is"
+                f"training made '{recipe.start}' no better: error {self.curve[0]['error']:.4g} at the start, "
+                f"{after:.4g} at best after it; nothing was saved, '{recipe.start}' serves as it is"
             )
         card = {
             "name": recipe.name,
@@ -182,20 +163,28 @@ class _Run:
             "hardware": f"{platform.machine()} {self.device.type} {self.dtype}".replace("torch.", ""),
             "torch": torch.__version__,
             "seconds": round(self.seconds),
-            "spectra": recipe.steps * recipe.batch_points // (sum(recipe.points) // 2),
+            "spectra": self.done * recipe.batch_points // (sum(recipe.points) // 2),
+            **({"stopped_at_step": self.done} if self.done < recipe.steps else {}),
             "step_cm1": list(STEP_CM1),
             "arguments": recipe.arguments,
             "prior": {"name": recipe.prior, **asdict(self.prior)},
             "recipe": {k: v for k, v in asdict(recipe).items() if k not in ("arguments", "bounds", "name", "network", "prior")},
-            "validation": best,
+            "validation": self._best_figures,
         }
-        path = weights.save(self.folder / recipe.name, self.best, card)
-        with path.with_suffix(".csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(self.curve[0]))
-            writer.writeheader()
-            writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in self.curve)
-        self._checkpoint_path().unlink(missing_ok=True)
-        return path
+        return self.best, card
+
+    def remover(self, *, device: str = "cpu") -> Remover:
+        """The best weights so far as a remover; see `result` for errors."""
+        from napari_crimson.remover.network import NetworkRemover  # needs more than a bare machine has
+
+        tensors, card = self.result()
+        network = build(self.recipe.network, self.recipe.arguments)
+        network.load_state_dict(tensors)
+        return NetworkRemover(network, card, device=device)
+
+    @property
+    def _best_figures(self) -> dict[str, float]:
+        return min(self.curve, key=lambda row: row["error"])
 
     def _held_out(self) -> Iterator[Batch]:
         """The validation set, in batches on axes of its own."""
@@ -233,12 +222,19 @@ class _Run:
         """What a checkpoint must share with a run that takes it up: all of the recipe but its length."""
         return json.dumps({k: v for k, v in asdict(self.recipe).items() if k != "steps"})
 
-    def _checkpoint_path(self) -> Path:
-        return self.folder / f"{self.recipe.name}.checkpoint"
+    def drop_checkpoint(self) -> None:
+        """Remove the checkpoint, when it is done with."""
+        if path := self._checkpoint_path():
+            path.unlink(missing_ok=True)
+
+    def _checkpoint_path(self) -> Path | None:
+        return None if self.folder is None else self.folder / f"{self.recipe.name}.checkpoint"
 
     def _checkpoint(self) -> None:
-        """Write what a resumed run needs, atomically."""
+        """Write what a resumed run needs, atomically, where there is a folder for it."""
         path = self._checkpoint_path()
+        if path is None:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         state = {
             "recipe": self._identity(),
@@ -257,7 +253,7 @@ class _Run:
     def resume(self) -> None:
         """Take up an interrupted run of the same recipe; one of another recipe is refused."""
         path = self._checkpoint_path()
-        if not path.exists():
+        if path is None or not path.exists():
             return
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
@@ -270,26 +266,3 @@ class _Run:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())
-
-
-def main(arguments: list[str]) -> int:
-    """Train from the command line of a bare machine, one line a validation."""
-    if not 1 <= len(arguments) <= 2:
-        sys.stderr.write("usage: python -m napari_crimson.training RECIPE.toml [FOLDER]\n")
-        return 2
-
-    def report(validation: Validation) -> None:
-        sys.stdout.write("  ".join(f"{k} {v:.5g}" for k, v in asdict(validation).items()) + "\n")
-        sys.stdout.flush()
-
-    try:
-        path = train(*arguments, progress=report)
-    except CrimsonError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{path}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
