@@ -31,22 +31,65 @@ def stack_of(shape: tuple[int, ...] = (5, 6, 40), dtype: str = "u2") -> xr.Datas
     )
 
 
-@pytest.mark.parametrize("suffix", [".zarr", ".h5", ".tif", ".ome.tif"])
-@pytest.mark.parametrize("shape", [(5, 6, 40), (3, 5, 6, 40), (2, 3, 5, 6, 40)])
-@pytest.mark.parametrize("dtype", ["u2", "f4"])
-def test_round_trip(tmp_path: Path, suffix: str, shape: tuple[int, ...], dtype: str) -> None:
+def results(*names: str, shape: tuple[int, ...] = (5, 6, 40), dtype: str = "f4") -> xr.Dataset:
+    """A stack with these images, no two alike, without a value in one pixel."""
     stack = stack_of(shape, dtype)
-    if suffix == ".h5" and len(shape) == 5:
-        with pytest.raises(CrimsonError, match=r"time axis.*zarr"):
-            save_stack(stack, tmp_path / "a.h5")
+    images = {name: stack["cars"].astype(dtype) + i for i, name in enumerate(names)}
+    if np.dtype(dtype).kind == "f":
+        images = {name: image.where(image["x"] > 0) for name, image in images.items()}
+    return stack.drop_vars("cars").assign(images)
+
+
+STACKS: dict[str, xr.Dataset] = {
+    "measured": stack_of(),
+    "measured, z": stack_of((3, 5, 6, 40)),
+    "measured, t and z": stack_of((2, 3, 5, 6, 40)),
+    "measured, float64": results("cars", dtype="f8"),
+    "measured, signed": stack_of(dtype="i4") - 5000,
+    "one pixel": stack_of((1, 1, 40)).drop_vars(["y", "x"]),  # of one position no step can be told
+    "raman": results("raman"),
+    "raman, z": results("raman", shape=(3, 5, 6, 40)),
+    "raman, t and z": results("raman", shape=(2, 3, 5, 6, 40)),
+    "uncertainty": results("uncertainty"),
+    "raman and uncertainty": results("raman", "uncertainty"),
+    "all": results("cars", "raman", "uncertainty", shape=(2, 5, 6, 40)),
+}
+SUFFIXES = (".zarr", ".h5", ".tif", ".ome.tif", ".mat")
+REFUSED = {(".h5", name) for name in STACKS if ", t" in name or "uncertainty" in name or name == "all"}
+REFUSED |= {(suffix, name) for suffix in (".tif", ".ome.tif") for name in ("raman and uncertainty", "all")}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("kind", STACKS)
+def test_what_is_written_is_read_back_equal(tmp_path: Path, suffix: str, kind: str) -> None:
+    stack = STACKS[kind]
+    if (suffix, kind) in REFUSED:
+        with pytest.raises(CrimsonError, match=r"save one, such as ds\[\[.*\.zarr"):
+            save_stack(stack, tmp_path / f"a{suffix}")
+        assert not list(tmp_path.iterdir())
         return
-    saved = save_stack(stack, tmp_path / f"a{suffix}")
-    again = open_stack(saved)
-    xr.testing.assert_equal(again["cars"], stack["cars"])
-    assert again["cars"].dtype == np.dtype(dtype)
-    if "tif" not in suffix:
-        xr.testing.assert_equal(again, stack)
+    again = open_stack(save_stack(stack, tmp_path / f"a{suffix}"))
+    expected = stack.drop_vars(["dark", "reference"]) if "tif" in suffix else stack
+    xr.testing.assert_equal(again, expected)  # values, axis, spectra, steps
+    assert {name: image.dtype for name, image in again.items()} == {name: image.dtype for name, image in expected.items()}
     assert [entry.name for entry in tmp_path.iterdir()] == [f"a{suffix}"]
+    if suffix != ".h5":
+        assert again.attrs["history"][-1] == "measured"
+
+
+def test_matlab_is_v73_with_named_classes(tmp_path: Path) -> None:
+    stack = results("cars", "raman")
+    path = save_stack(stack, tmp_path / "a.mat")
+    assert path.read_bytes()[:20] == b"MATLAB 7.3 MAT-file,"
+    assert path.read_bytes()[124:128] == b"\x00\x02IM"
+    with h5py.File(path) as file:
+        assert {name: item.attrs["MATLAB_class"].decode() for name, item in file.items()} == {
+            **dict.fromkeys(("cars", "raman"), "single"),
+            **dict.fromkeys(("wavenumber", "dark", "reference", "x_um", "y_um"), "double"),
+            "history": "char",
+        }
+        np.testing.assert_array_equal(file["raman"][:].T, stack["raman"])
+        np.testing.assert_array_equal(file["wavenumber"][:].T, AXIS[:, None])
 
 
 def test_zarr_keeps_results_and_attributes(tmp_path: Path) -> None:
@@ -71,7 +114,7 @@ def test_larger_than_a_slab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("napari_crimson.io.zarr_writer._SLAB_BYTES", 1)
     monkeypatch.setattr("napari_crimson.io.tiff_writer._BATCH_BYTES", 1)
     stack = stack_of((130, 150, 40))
-    for name in ("a.zarr", "a.tif"):
+    for name in ("a.zarr", "a.tif", "a.mat"):
         xr.testing.assert_equal(open_stack(save_stack(stack, tmp_path / name))["cars"], stack["cars"])
 
 
@@ -92,9 +135,8 @@ def test_tiff_is_read_by_others_as_pages_of_wavenumbers(tmp_path: Path) -> None:
 
 def test_what_a_format_cannot_hold(tmp_path: Path) -> None:
     both = stack_of().assign(raman=stack_of()["cars"])
-    for name in ("a.tif", "a.h5"):
-        with pytest.raises(CrimsonError, match=r"zarr"):
-            save_stack(both, tmp_path / name)
+    with pytest.raises(CrimsonError, match=r"'cars' has values of type float16, MATLAB has single, double, int8"):
+        save_stack(stack_of(dtype="f2"), tmp_path / "a.mat")
     with pytest.raises(CrimsonError, match=r"suffix '\.doc'.*\.zarr"):
         save_stack(both, tmp_path / "a.doc")
     with pytest.raises(CrimsonError, match="expected at least one of cars"):
@@ -104,7 +146,7 @@ def test_what_a_format_cannot_hold(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     stack = stack_of()
-    for name in ("a.zarr", "a.h5", "a.tif"):
+    for name in ("a.zarr", "a.h5", "a.tif", "a.mat"):
         save_stack(stack, tmp_path / name)
         with pytest.raises(CrimsonError, match="is there already"):
             save_stack(stack, tmp_path / name)
@@ -117,7 +159,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     assert (tmp_path / "mine.zarr" / "thesis.txt").exists()
 
 
-@pytest.mark.parametrize("name", ["a.zarr", "a.h5", "a.tif"])
+@pytest.mark.parametrize("name", ["a.zarr", "a.h5", "a.tif", "a.mat"])
 def test_a_failure_half_way_leaves_nothing_and_keeps_what_was_there(tmp_path: Path, name: str) -> None:
     save_stack(stack_of(), tmp_path / name)
     broken = stack_of()
@@ -132,7 +174,7 @@ def _fail(block: Any) -> Any:
     raise RuntimeError("the stage is stuck")
 
 
-@pytest.mark.parametrize("name", ["a.zarr", "a.h5", "a.tif"])
+@pytest.mark.parametrize("name", ["a.zarr", "a.h5", "a.tif", "a.mat"])
 def test_a_place_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CrimsonError, match="cannot be written"):

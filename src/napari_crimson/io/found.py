@@ -35,7 +35,7 @@ class Found:
     doubt : str
         Why the file's own axis could not be taken, to be told where none is given.
     spectra : mapping of str to ndarray, shape (W,)
-        ``dark`` and ``reference``, as far as they are there, in the order of `wavenumber`.
+        ``dark`` and ``reference``, as far as they are there, in the order of the file; of another length they are left out.
     step_um : mapping
         Pixel step in µm by dimension.
     spectra_last : bool

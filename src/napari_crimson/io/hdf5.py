@@ -68,12 +68,11 @@ def _largest(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) ->
     folder = chosen.rpartition("/")[0]
     axes = {key: (small_values(path, item), item.attrs.get("units")) for key, item in vectors.items() if is_spectral(key)}
     axis = choose_axis(axes, near=[key for key in axes if key.rpartition("/")[0] == folder])
-    points = next((values.shape for word, values in axis.items() if word == "wavenumber"), None)
     spectra = {
         word: small_values(path, item)
         for word in SPECTRA
         for key, item in vectors.items()
-        if key.rpartition("/")[2].lower() == word and item.shape == points
+        if key.rpartition("/")[2].lower() == word
     }
     return Found(arrays={"cars": cars}, spectra=spectra, **axis)
 

@@ -87,12 +87,11 @@ def _found(path: Path, contents: _Contents, name: str | None) -> Found:
     beside = [key for key in vectors if key.rpartition("/")[0] == main.rpartition("/")[0]]
     fits = sorted(key for key in vectors if is_spectral(key) and max(shapes[key]) in stacks[main])
     found = choose_axis({key: (_vector(contents, key), None) for key in fits}, near=beside)
-    points = found["wavenumber"].size if "wavenumber" in found else None
-    spectra = {word: _vector(contents, key) for word in SPECTRA for key in vectors if key.rpartition("/")[2].lower() == word}
+    spectra = {word: _vector(contents, key) for word in SPECTRA for key in sorted(vectors) if key.rpartition("/")[2].lower() == word}
     places = {dim: _vector(contents, f"{dim}_um") for dim in "zyx" if f"{dim}_um" in vectors}
     return Found(
         arrays=arrays,
-        spectra={word: values for word, values in spectra.items() if values.size == points},
+        spectra=spectra,
         step_um={dim: float(at[1] - at[0]) for dim, at in places.items() if at.size > 1},
         spectra_last=main in folded,
         history=tuple(history),

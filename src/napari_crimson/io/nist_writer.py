@@ -1,4 +1,4 @@
-"""Write a measured stack in the NIST BCARS layout of HDF5 (`nist` reads it), which CRIkit2 opens too."""
+"""Write a stack in the NIST BCARS layout of HDF5 (`nist` reads it), which CRIkit2 opens too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.io.found import IMAGES
 from napari_crimson.io.zarr_writer import steps_of
 
 __all__ = ["write"]
@@ -21,28 +22,37 @@ _MOST_DEGREE = 9
 
 
 def write(ds: xr.Dataset, path: Path, name: str) -> None:
-    """Write ``cars`` ([z,] y, x, W), dark and reference to ``/BCARSImage/{name}``, row by row.
+    """Write ``cars`` or ``raman`` ([z,] y, x, W), dark and reference to ``/BCARSImage/{name}``, row by row.
 
-    The polynomial of the calibration comes close to the axis; the exact one lies beside the image.
+    The polynomial of the calibration comes close to the axis; the exact one lies beside the image. ``raman`` is
+    written as CRIkit2 keeps the result of a phase retrieval: the imaginary part of complex values.
 
     Raises
     ------
     CrimsonError
-        If the stack holds results, a time axis, or shifts that the probe cannot have.
+        If the stack holds several images, a time axis, or shifts that the probe cannot have.
     """
-    if "cars" not in ds or "raman" in ds or "t" in ds["cars"].dims:
-        raise CrimsonError(f"{path.suffix} takes measured stacks without time axis, this has {list(ds)} along {ds.dims}; save as .zarr")
-    cars, axis = ds["cars"], ds["wavenumber"].values
+    images = [image for image in IMAGES if image in ds]
+    if images not in (["cars"], ["raman"]) or "t" in ds[images[0]].dims:
+        raise CrimsonError(
+            f"{path.suffix} takes one image, cars or raman, without time axis, this stack has {', '.join(images)} along "
+            f"{', '.join(map(str, ds[images[0]].dims))}; save one, such as ds[['{images[0]}']], or as .zarr"
+        )
+    cars, axis = ds[images[0]], ds["wavenumber"].values
+    is_result = images == ["raman"]
+    dtype = np.result_type(cars.dtype, np.complex64) if is_result else cars.dtype
+    done = {"Processing.Steps": "; ".join(map(str, ds.attrs.get("history", ()))) or "napari-crimson"} if is_result else {}
     with h5py.File(path, "w") as file:
         group = file.create_group(f"BCARSImage/{name}")
         calibration = _calibration(axis)
         planes = {name: cars} if "z" not in cars.dims else {f"{name}_z{i}": cars[i] for i in range(cars.sizes["z"])}
         for number, (key, plane) in enumerate(planes.items()):
-            image = group.create_dataset(key, plane.shape, plane.dtype, chunks=(1, *plane.shape[1:]))
-            image.attrs.update({**calibration, **_raster(ds, number)})
+            image = group.create_dataset(key, plane.shape, dtype, chunks=(1, *plane.shape[1:]))
+            image.attrs.update({**calibration, **_raster(ds, number), **done})
             rows = plane.data.chunks[0] if hasattr(plane.data, "chunks") else (plane.shape[0],)
             for stop, count in zip(np.cumsum(rows), rows, strict=True):
-                image[stop - count : stop] = np.asarray(plane.data[stop - count : stop])
+                values = np.asarray(plane.data[stop - count : stop])
+                image[stop - count : stop] = 1j * values if is_result else values
         for key, word in (("Dark_Pre", "dark"), ("NRB_Pre", "reference")):
             if word in ds:
                 group.create_dataset(key, data=ds[word].values[None, None]).attrs.update(calibration)

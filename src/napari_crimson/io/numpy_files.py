@@ -68,10 +68,7 @@ def _read_archive(path: Path, name: str | None) -> Found:
     axes = {key: (values, None) for key, values in vectors.items() if is_spectral(key)}
     fits = {key: axis for key, axis in axes.items() if axis[0].size in lengths}
     axis = choose_axis(fits or axes)  # one that does not fit is told, not passed over
-    points = axis["wavenumber"].size if "wavenumber" in axis else None
-    return Found(
-        arrays={"cars": cars}, spectra={key: vectors[key] for key in SPECTRA if key in vectors and vectors[key].size == points}, **axis
-    )
+    return Found(arrays={"cars": cars}, spectra={key: vectors[key] for key in SPECTRA if key in vectors}, **axis)
 
 
 def _stored(path: Path, info: zipfile.ZipInfo, header: Header) -> FileArray:

@@ -71,7 +71,7 @@ def _stack(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) 
         return make_stack(array, axis[order], step_um=found.step_um, source=str(path), **extra)
 
     main, *others = found.arrays
-    spectra = {word: values[order] for word, values in found.spectra.items()}
+    spectra = {word: values[order] for word, values in found.spectra.items() if values.shape == axis.shape}
     stack = build(main, **spectra, history=[*found.history, *history])
     stack = stack.rename({} if main == "cars" else {"cars": main})
     for other in others:

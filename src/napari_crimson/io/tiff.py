@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import stack_order, step_um
-from napari_crimson.io.found import Found, choose
+from napari_crimson.io.found import IMAGES, Found, choose
 from napari_crimson.io.lazy import FileArray, check_promise, read_raw
 from napari_crimson.io.tiff_pages import Page, lazy_pages
 
-__all__ = ["page_of", "read"]
+__all__ = ["SIGN", "page_of", "read"]
+
+SIGN = "napari-crimson: "  # begins the description of an image we wrote; which variable it is follows
 
 _SHIFT = re.compile(r"(-?\d+(?:\.\d*)?(?:e[-+]?\d+)?) *(?:cm-1|cm\^-1|1/cm|cm⁻¹)", re.IGNORECASE)
 
@@ -35,11 +37,15 @@ def read(path: Path, name: str | None) -> Found:
         if "s" in axes and shape[axes.index("s")] in (3, 4):
             raise CrimsonError(f"{path}: a colour image of shape {shape} ({series.axes}); a stack has one grey image for each wavenumber")
         array = _lazy(path, series)
-        pixels = _ome_pixels(tif, tif.series.index(series))
+        image = _ome_image(tif, tif.series.index(series))
+        pixels = dict(image.get("Pixels") or {})
+        variable, *history = str(image.get("Description", "")).removeprefix(SIGN).split("\n")
+        is_ours = variable in IMAGES
         return Found(
-            arrays={"cars": array.turned(stack_order(axes, shape))},
+            arrays={variable if is_ours else "cars": array.turned(stack_order(axes, shape))},
             wavenumber=_channel_axis(pixels),
             step_um=_ome_steps(pixels) if pixels else _imagej_steps(tif),
+            history=tuple(history) if is_ours else (),
         )
 
 
@@ -106,13 +112,13 @@ def _lazy(path: Path, series: tifffile.TiffPageSeries) -> FileArray:
     return lazy_pages(path, pages, shape[:-2], first)
 
 
-def _ome_pixels(tif: tifffile.TiffFile, number: int) -> dict[str, Any]:
-    """What the OME record says of the pixels of an image; empty if there is none."""
+def _ome_image(tif: tifffile.TiffFile, number: int) -> dict[str, Any]:
+    """What the OME record says of an image; empty if there is none."""
     if not tif.is_ome or not tif.ome_metadata:
         return {}
     images: Any = tifffile.xml2dict(tif.ome_metadata).get("OME", {}).get("Image", [])
     images = images if isinstance(images, list) else [images]
-    return dict(images[number].get("Pixels") or {}) if number < len(images) else {}
+    return dict(images[number]) if number < len(images) else {}
 
 
 def _ome_steps(pixels: dict[str, Any]) -> dict[str, float]:

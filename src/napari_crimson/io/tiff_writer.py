@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.found import IMAGES
+from napari_crimson.io.tiff import SIGN
 from napari_crimson.io.zarr_writer import steps_of
 
 __all__ = ["write"]
@@ -38,6 +39,7 @@ def write(ds: xr.Dataset, path: Path, name: str) -> None:
     leading = image.dims[:-3]
     shape = (*image.shape[:-3], image.shape[-1], *image.shape[-3:-1])
     metadata: dict[str, Any] = {"axes": "".join(map(str, leading)).upper() + "CYX", "Name": name}
+    metadata["Description"] = "\n".join([f"{SIGN}{images[0]}", *map(str, ds.attrs.get("history", ()))])
     metadata["Channel"] = {"Name": [f"{float(value)!r} cm-1" for value in ds["wavenumber"].values]}
     for dim, step in steps_of(ds).items():
         if dim != "t":

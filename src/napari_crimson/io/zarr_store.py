@@ -55,8 +55,7 @@ def _from_group(path: Path, root: zarr.Group, arrays: dict[str, Array], name: st
     dims = _dims(arrays[main], image)
     fits = {key: item for key, item in vectors.items() if is_spectral(key) and item.shape[0] in points}
     axis = choose_axis({key: (_values(item), _attrs(item).get("units")) for key, item in fits.items()}, near=dims)
-    length = axis["wavenumber"].shape if "wavenumber" in axis else None
-    spectra = {key: _values(vectors[key]) for key in SPECTRA if key in vectors and vectors[key].shape == length}
+    spectra = {key: _values(vectors[key]) for key in SPECTRA if key in vectors and vectors[key].shape[0] in points}
     record = _attrs(root).get(NAMESPACE)
     record = dict(record) if isinstance(record, Mapping) else {}
     origin, history = record.pop("source", ""), record.pop("history", ())
