@@ -13,15 +13,16 @@ import pytest
 import xarray as xr
 from napari.components import ViewerModel
 from napari.layers import Image
+from napari.plugins._npe2 import file_extensions_string_for_layers
 from npe2 import PluginManager, PluginManifest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import napari_crimson
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io import formats, open_stack, save_stack
-from napari_crimson.plugin.layers import give_axis
+from napari_crimson.plugin.layers import give_axis, layer_data_from_stack
 from napari_crimson.plugin.reader import get_reader
-from napari_crimson.plugin.writer import write_image
+from napari_crimson.plugin.writer import write_ome_zarr
 from napari_crimson.stack import make_stack
 
 AXIS = np.geomspace(600.0, 3400.0, 9)
@@ -105,6 +106,37 @@ def test_saved_layer_opens_as_it_was(crimson: ViewerModel, saved: Path, tmp_path
     xr.testing.assert_identical(open_stack(tmp_path / "again.zarr").compute().drop_attrs(), open_stack(saved).compute().drop_attrs())
 
 
+@pytest.mark.parametrize("title", ["OME-Zarr", "NIST HDF5", "OME-TIFF", "MATLAB"])
+@pytest.mark.parametrize("variable", ["cars", "raman"])
+def test_save_selected_layers_offers_each_format(crimson: ViewerModel, tmp_path: Path, title: str, variable: str) -> None:
+    stack = tissue() if variable == "cars" else tissue().rename(cars="raman")
+    (layer,) = (Image(data, **attributes) for data, attributes, _ in layer_data_from_stack(stack))
+    offered, writers = file_extensions_string_for_layers([layer])
+    assert offered is not None
+    number = next(i for i, entry in enumerate(offered.split(";;")) if entry.startswith(f"CRIMSON {title} (*."))
+    crimson.add_layer(layer)
+    typed = tmp_path / "my.tissue"  # as the dialog gives it where no suffix was typed
+    (saved,) = crimson.layers.save(str(typed), selected=True, _writer=writers[number])
+    assert saved == f"{typed}{writers[number].filename_extensions[0]}"
+    again = open_stack(saved)
+    xr.testing.assert_equal(again, stack.drop_vars("dark") if title == "OME-TIFF" else stack)
+
+
+def test_a_file_in_the_way_is_replaced_but_not_the_one_that_is_read(crimson: ViewerModel, tmp_path: Path) -> None:
+    source = save_stack(tissue(), tmp_path / "tissue.h5")
+    (layer,) = crimson.open(source, plugin="napari-crimson")
+    before = source.read_bytes()
+    with pytest.raises(CrimsonError, match=r"tissue\.h5: is the file that layer 'tissue' is read from"):
+        layer.save(str(source), plugin="napari-crimson")
+    assert source.read_bytes() == before
+    (tmp_path / "old.mat").write_text("an older one")
+    layer.save(str(tmp_path / "old.mat"), plugin="napari-crimson")
+    xr.testing.assert_equal(open_stack(tmp_path / "old.mat"), tissue())
+    saved = save_stack(tissue(), tmp_path / "there.zarr")
+    with pytest.raises(CrimsonError, match="is there already"):
+        layer.save(str(saved), plugin="napari-crimson")
+
+
 def test_saved_result_keeps_its_provenance(tmp_path: Path) -> None:
     record = {
         "variable": "raman",
@@ -113,7 +145,7 @@ def test_saved_result_keeps_its_provenance(tmp_path: Path) -> None:
         "provenance": {"remover": "cnn", "status": "partial"},
     }
     values = np.random.default_rng(1).normal(size=(9, 5, 6)).astype(np.float32)
-    write_image(str(tmp_path / "raman.zarr"), values, {"name": "tissue · cnn", "metadata": {"crimson": record}})
+    write_ome_zarr(str(tmp_path / "raman.zarr"), values, {"name": "tissue · cnn", "metadata": {"crimson": record}})
     found = open_stack(tmp_path / "raman.zarr")
     assert "cars" not in found
     assert_array_equal(np.moveaxis(found["raman"].values, -1, 0), values)
@@ -126,11 +158,11 @@ def test_layer_of_another_reader_is_saved_once_it_has_an_axis(tmp_path: Path) ->
     layer = Image(np.ones((9, 5, 6)), name="scan", rgb=False)
     data, attributes, _ = layer.as_layer_data_tuple()
     with pytest.raises(CrimsonError, match="'scan' does not say its wavenumbers"):
-        write_image(str(tmp_path / "scan.zarr"), data, attributes)
+        write_ome_zarr(str(tmp_path / "scan.zarr"), data, attributes)
     assert not (tmp_path / "scan.zarr").exists()
     give_axis(layer, AXIS)
     data, attributes, _ = layer.as_layer_data_tuple()
-    write_image(str(tmp_path / "scan.zarr"), data, attributes)
+    write_ome_zarr(str(tmp_path / "scan.zarr"), data, attributes)
     assert_allclose(open_stack(tmp_path / "scan.zarr")["wavenumber"], AXIS)
 
 
