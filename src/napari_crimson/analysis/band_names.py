@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["NAMED_BANDS", "Band", "BandLike", "band_of"]
+__all__ = ["NAMED_BANDS", "Band", "BandLike", "band_of", "bands_at"]
 
 WIDTH_CM1 = 20.0  # of a band given by its centre alone
 _PLAIN = str.maketrans("₂₃–—", "23--")
@@ -101,6 +101,11 @@ def band_of(band: BandLike, *, width_cm1: float | None = None) -> Band:
     """
     found = band if isinstance(band, Band) else _read(band)
     return found if width_cm1 is None else replace(found, width_cm1=width_cm1)
+
+
+def bands_at(wavenumber_cm1: float, *, reach_cm1: float = 0.0) -> list[Band]:
+    """Named bands that a wavenumber lies in, or whose centre is within `reach_cm1` of it."""
+    return [band for band in NAMED_BANDS.values() if abs(wavenumber_cm1 - band.centre_cm1) <= max(band.width_cm1 / 2, reach_cm1)]
 
 
 def _read(band: str | float | tuple[float, float]) -> Band:

@@ -1,4 +1,4 @@
-"""Removal without the mouse: for the command palette, and for scripts with a viewer."""
+"""The removal and the slider without the mouse: for the command palette, and for scripts with a viewer."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 
 from napari_crimson.plugin.layers import give_axis, stack_from_layer
 from napari_crimson.plugin.remove.live import LiveLayer, growing_data, sample_block
+from napari_crimson.plugin.shown import go_to
 
-__all__ = ["remove_from_layer", "remove_from_selected"]
+__all__ = ["ask_and_go_to", "go_to", "remove_from_layer", "remove_from_selected"]
 
 
 def remove_from_selected(viewer: Viewer) -> None:
@@ -25,6 +26,13 @@ def remove_from_selected(viewer: Viewer) -> None:
     if viewer.layers.selection.active is not None:
         widget.choose(viewer.layers.selection.active.name)
     widget.run()
+
+
+def ask_and_go_to(viewer: Viewer) -> None:
+    """Ask for a Raman shift or a band, and bring the slider there."""
+    from napari_crimson.plugin.go_to_dialog import GoToDialog
+
+    GoToDialog(viewer, viewer.window.main_menu.window()).show()
 
 
 def remove_from_layer(

@@ -25,11 +25,15 @@ def read(path: str | Sequence[str]) -> list[Any]:
     CrimsonError
         If a file is damaged, or does not say its wavenumbers.
     """
+    from napari import current_viewer
+
     from napari_crimson.io import open_stack
     from napari_crimson.plugin.layers import layer_data_from_stack
     from napari_crimson.plugin.preferences import keep_memory_limit
+    from napari_crimson.plugin.readout import show_wavenumber
 
     keep_memory_limit()
+    show_wavenumber(current_viewer())
     paths = [path] if isinstance(path, str) else list(path)
     try:
         return [layer for one in paths for layer in layer_data_from_stack(open_stack(one))]

@@ -20,8 +20,12 @@ def tissue_small() -> list[Any]:
 
 
 def _simulated(shape: tuple[int, int], *, name: str) -> list[Any]:
-    from napari_crimson.phantom import simulate_stack
+    from napari import current_viewer
 
+    from napari_crimson.phantom import simulate_stack
+    from napari_crimson.plugin.readout import show_wavenumber
+
+    show_wavenumber(current_viewer())
     layers = layer_data_from_stack(simulate_stack(shape, seed=0), name=name)
     for _, attributes, _ in layers[1:]:
         attributes["name"] = f"{name} · truth"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_crimson.io import open_stack
 from napari_crimson.plugin.layers import layer_data_from_stack
+from napari_crimson.plugin.readout import show_wavenumber
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -26,6 +27,7 @@ def add_pair(viewer: ViewerModel, stack: Path, result: Path, wavenumber: float) 
     name = f"{stack.stem} · {corrected.attrs.get('remover', 'corrected')}"
     for layer in (*layer_data_from_stack(measured), *layer_data_from_stack(corrected, name=name)):
         viewer.add_layer(Layer.create(*layer))
+    show_wavenumber(viewer)
     viewer.dims.set_point(0, wavenumber)
     for added in viewer.layers:
         added.reset_contrast_limits(mode="slice")  # limits for all bands leave one band dull

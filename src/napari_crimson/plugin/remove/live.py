@@ -15,6 +15,7 @@ from napari_crimson.plugin.contrast import limits
 from napari_crimson.plugin.layers import KEY, PARTIAL, bands_front, metadata_from_stack, plane_shown
 from napari_crimson.plugin.placement import placement
 from napari_crimson.plugin.preferences import preferences
+from napari_crimson.plugin.readout import show_wavenumber
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -48,6 +49,7 @@ class LiveLayer:
         self._samples: list[NDArray[np.float32]] = []
         self._limits = (0.0, 1.0)
         data = growing_data(removal)
+        show_wavenumber(viewer)
         self.layer: Image = viewer.add_image(
             data,
             name=f"{source.name} · {removal.remover.name}",

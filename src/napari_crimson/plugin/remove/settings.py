@@ -16,6 +16,7 @@ from napari_crimson.io.axis import given_axis
 from napari_crimson.plugin.layers import KEY, axis_of_layer, give_axis, plane_shown, spectrum_from_layer
 from napari_crimson.plugin.looks import align_labels, fit_text
 from napari_crimson.plugin.preferences import offered_removers, preferences
+from napari_crimson.plugin.readout import show_wavenumber
 from napari_crimson.plugin.typed_axis import EXAMPLE, HELP, wavenumber_from_text
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._viewer = viewer
+        show_wavenumber(viewer)
         self._closed = False
         self._preferred = preferences()
         self._named = ""  # the folder that was suggested last

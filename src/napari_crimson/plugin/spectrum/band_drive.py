@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_crimson.plugin.layers import plane_shown
+from napari_crimson.plugin.shown import show_plane
 from napari_crimson.plugin.spectrum.band_image import BandImage
 from napari_crimson.plugin.spectrum.looking import BandRows, average_band
 
@@ -89,9 +90,7 @@ class BandDrive(QObject):
         """Bring slider, line and, while it is shown, the band to a wavenumber in cm⁻¹."""
         if self._layer is None or self._source is None:
             return
-        plane = self._source.plane(self._source.nearest(wavenumber))
-        world = self._layer.data_to_world((plane, *(0,) * (self._layer.ndim - 1)))[0]
-        self._viewer.dims.set_point(self._viewer.dims.ndim - self._layer.ndim, float(world))
+        show_plane(self._viewer, self._layer, self._source.plane(self._source.nearest(wavenumber)))
         self._slider_moved()
 
     def go_to_band(self, band: Band) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image
-from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
-from napari_crimson.analysis.band_names import NAMED_BANDS, Band, band_of
-from napari_crimson.errors import CrimsonError
+from napari_crimson.analysis.band_names import NAMED_BANDS
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.pointing.marks import is_marks
 from napari_crimson.plugin.preferences import offered_removers, preferences
@@ -19,7 +16,7 @@ from napari_crimson.plugin.preferences import offered_removers, preferences
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["SpectrumControls", "band_from_text", "is_stack"]
+__all__ = ["SpectrumControls", "is_stack"]
 
 NO_REMOVER = "none"
 
@@ -126,22 +123,6 @@ class SpectrumControls(QWidget):
         self.status.setToolTip("The pixel that is shown, or what is the matter.")
         self.status.setStyleSheet("background: transparent; border: none; padding: 0;")
         form.addRow(self.status)
-
-
-def band_from_text(text: str, wavenumber: NDArray[np.float64]) -> Band:
-    """Take a band's name, a number or both edges as a band of an axis (W,).
-
-    Raises
-    ------
-    CrimsonError
-        If it is none of these, or its centre lies outside of the axis.
-    """
-    band = band_of(text)
-    if not wavenumber[0] <= band.centre_cm1 <= wavenumber[-1]:
-        raise CrimsonError(
-            f"{band.centre_cm1:g} cm⁻¹ lies outside of this stack; type a Raman shift from {wavenumber[0]:.0f} to {wavenumber[-1]:.0f}"
-        )
-    return band
 
 
 def is_stack(layer: Any) -> bool:

@@ -16,8 +16,9 @@ from napari_crimson.plugin.pointing.marks import Mark
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import SpectraSource
 from napari_crimson.plugin.pointing.watch import Watch
+from napari_crimson.plugin.shown import band_on_axis
 from napari_crimson.plugin.spectrum.band_drive import BAND, BandDrive
-from napari_crimson.plugin.spectrum.controls import NO_REMOVER, SpectrumControls, band_from_text
+from napari_crimson.plugin.spectrum.controls import NO_REMOVER, SpectrumControls
 from napari_crimson.plugin.spectrum.live_remover import LiveRemover
 from napari_crimson.plugin.spectrum.looking import Looked, MarkSpectra, look_at, look_at_marks
 from napari_crimson.plugin.spectrum.marks import PINS, REGIONS, SpectrumMarks
@@ -230,7 +231,7 @@ class SpectrumWidget(QWidget):
         """Go to a band by name, or to a wavenumber."""
         if self._source is not None:
             try:
-                self.band.go_to_band(band_from_text(text, self._source.wavenumber))
+                self.band.go_to_band(band_on_axis(text, self._source.wavenumber))
             except CrimsonError as error:
                 self.controls.say(str(error))
 
