@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["describe_device", "devices", "free_memory", "inference_dtype", "resolve_device", "training_dtype"]
+__all__ = ["CPU_CORES", "describe_device", "devices", "free_memory", "inference_dtype", "one_core", "resolve_device", "training_dtype"]
 
+CPU_CORES = torch.get_num_threads()  # for us, before anything has set them
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -54,6 +57,20 @@ def resolve_device(name: str = "auto") -> str:
             f"no device '{name}' here; there is {', '.join(here)} (a GPU needs its driver and a torch built for it), or say 'auto'"
         )
     return wanted
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep what the calling thread does with torch to one core; work that is shared out by spectra takes a thread for each core.
+
+    Threads that torch itself shares a layer among wait for one another: a single spectrum took 4 ms on one core and 10 to 100 on two,
+    the more the busier they were, and two threads with a batch each did half as much again as one batch shared by two.
+    """
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(CPU_CORES)  # also what threads that begin later take over
 
 
 def inference_dtype(device: str, precision: str = "auto") -> torch.dtype:

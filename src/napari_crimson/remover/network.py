@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_crimson import weights
-from napari_crimson.device import inference_dtype, resolve_device
+from napari_crimson.device import CPU_CORES, inference_dtype, one_core, resolve_device
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
 from napari_crimson.networks.grid import network_grid, resampling_matrix
@@ -101,22 +102,36 @@ class NetworkRemover(Remover):
         ref = np.ones(wavenumber.size, dtype=np.float32) if reference is None else reference
         on_grid = axis.forward(torch.from_numpy(ref).to(self.device).unsqueeze(0))
         mean, sd = np.empty_like(spectra), np.empty_like(spectra)
-        with torch.inference_mode():
-            for rows, answer, spread in self._batches(spectra, axis, on_grid):
-                mean[rows], sd[rows] = axis.back(answer).cpu().numpy(), axis.back(spread).cpu().numpy()
+        batches = self._on_cores if self.device == "cpu" else self._on_gpu
+        for rows, answer, spread in batches(spectra, axis, on_grid):
+            mean[rows], sd[rows] = answer, spread
         flat = _flat(spectra)
         mean[flat], sd[flat] = np.nan, np.nan
         return mean, sd
 
-    def _batches(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """Run the network over batches; when a GPU's memory is taken, over smaller ones."""
+    def _on_cores(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Spectra, Spectra]]:
+        """Run the network over batches, one to a core at a time."""
+        size = max(1, self._points // axis.grid.numel())
+        cuts = [slice(start, min(start + size, len(spectra))) for start in range(0, len(spectra), size)]
+
+        def answer(rows: slice) -> tuple[slice, Spectra, Spectra]:
+            with one_core():
+                return rows, *self._run(spectra[rows], axis, reference)
+
+        if len(cuts) == 1:
+            yield answer(cuts[0])
+            return
+        with ThreadPoolExecutor(min(len(cuts), CPU_CORES), "crimson-network") as pool:
+            yield from pool.map(answer, cuts)
+
+    def _on_gpu(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Spectra, Spectra]]:
+        """Run the network over batches; when the memory is taken, over smaller ones."""
         start = 0
         while start < len(spectra):
             size = max(1, self._points // axis.grid.numel())
             rows = slice(start, min(start + size, len(spectra)))
             try:
-                cars = axis.forward(torch.from_numpy(np.ascontiguousarray(spectra[rows])).to(self.device))
-                mean, sd = self.network(cars, axis.grid, reference)
+                answer = self._run(spectra[rows], axis, reference)
             except torch.OutOfMemoryError:
                 if size == 1:
                     raise CrimsonError(
@@ -125,8 +140,15 @@ class NetworkRemover(Remover):
                 torch.cuda.empty_cache()
                 self._points //= 2
                 continue
-            yield rows, mean, sd
+            yield rows, *answer
             start = rows.stop
+
+    def _run(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> tuple[Spectra, Spectra]:
+        """Answer and deviation (n, W) of one batch."""
+        with torch.inference_mode():
+            cars = axis.forward(torch.from_numpy(np.ascontiguousarray(spectra)).to(self.device))
+            mean, sd = self.network(cars, axis.grid, reference)
+            return axis.back(mean).cpu().numpy(), axis.back(sd).cpu().numpy()
 
     def _warn_outside_training(self, wavenumber: NDArray[np.float64]) -> None:
         """Say so, once for an axis, where the card gives ranges and this axis lies outside them."""
