@@ -63,6 +63,25 @@ def test_it_writes_images_ratios_pictures_and_components(result: Path, tmp_path:
     assert_allclose(values[:, 1:].max(axis=0), 1)
 
 
+def test_it_writes_spectra_of_labelled_regions(result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = np.zeros((10, 12), dtype=np.int32)
+    labels[2:5, 3:7], labels[9, 9] = 1, 40
+    tifffile.imwrite(tmp_path / "labels.tif", labels)
+    assert run("analyse", result, "--out", tmp_path / "out", "--regions", tmp_path / "labels.tif") == 0
+    assert "cell_regions.csv" in capsys.readouterr().out
+    with (tmp_path / "out" / "cell_regions.csv").open(encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["wavenumber_cm1", *(f"region_{number}_{word}" for number in (1, 40) for word in ("mean", "sd", "pixels"))]
+    inside = open_stack(result)["raman"].values[2:5, 3:7].reshape(-1, 151).astype(float)
+    assert_allclose(
+        np.array([row[:4] for row in rows], dtype=float).T, [AXIS, inside.mean(0), inside.std(0, ddof=1), np.full(151, 12)], rtol=1e-6
+    )
+    assert {row[5] for row in rows} == {""}  # of one pixel there is no deviation
+    (tmp_path / "labels.tif").write_text("none")
+    assert run("analyse", result, "--out", tmp_path / "out", "--regions", tmp_path / "labels.tif") == 1
+    assert "save the Labels layer as .tif" in capsys.readouterr().err
+
+
 def test_baseline_and_normalisation_go_ahead_of_the_rest(result: Path, tmp_path: Path) -> None:
     assert run("analyse", result, "--out", tmp_path, "--band", 2850, "--baseline", "asls,lam=1e5", "--normalise", "max") == 0
     expected = band_image(normalise(subtract_baseline(open_stack(result), "asls", lam=1e5), "max"), 2850)
@@ -86,7 +105,7 @@ def test_each_plane_of_a_deep_stack_has_its_picture(tmp_path: Path) -> None:
         (("--ratio", "CH2"), 1, "slash between, such as CH2/CH3"),
         (("--unmix", "pca"), 1, "give one of mcr, nmf, nfindr, kmeans"),
         (("--band", "CH2", "--baseline", "arpl"), 1, "did you mean"),
-        ((), 2, "give --band, --ratio, --composite or --unmix"),
+        ((), 2, "give --band, --ratio, --composite, --unmix or --regions"),
     ],
 )
 def test_what_cannot_be_made_is_one_line(

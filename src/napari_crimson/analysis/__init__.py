@@ -7,6 +7,7 @@ Each function takes a stack with variable ``raman`` (one without, such as a corr
 - `bands`, with `band_names` and `band_weights`: normalisation, images and ratios of bands;
 - `composite`: several bands as one picture in false colours;
 - `unmix`, with `sample`, `components`, `nfindr` and `nonnegative`: spectra of the components and how much of each is in a pixel;
+- `regions`: mean spectra of labelled regions;
 - `files`: images, spectra and pictures on disk.
 """
 
@@ -14,6 +15,7 @@ from napari_crimson.analysis.band_names import NAMED_BANDS, Band, BandLike, band
 from napari_crimson.analysis.bands import band_image, band_ratio, image_noise, normalise
 from napari_crimson.analysis.baseline import baseline_methods, subtract_baseline
 from napari_crimson.analysis.composite import blend, composite
+from napari_crimson.analysis.regions import region_spectra
 from napari_crimson.analysis.unmix import UNMIXING, unmix
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "composite",
     "image_noise",
     "normalise",
+    "region_spectra",
     "subtract_baseline",
     "unmix",
 ]

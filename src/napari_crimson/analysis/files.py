@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,35 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.io.lazy import check_eager
 
-__all__ = ["write_image", "write_picture", "write_spectra"]
+__all__ = ["read_labels", "write_image", "write_picture", "write_regions", "write_spectra"]
 
 _DIGITS = 8
+
+
+def read_labels(path: Path) -> NDArray[Any]:
+    """Read labels ([t,] [z,] y, x), as napari saves them (``.tif``), or from ``.npy``.
+
+    Raises
+    ------
+    CrimsonError
+        If the file is of another kind, cannot be read, or is too large.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            labels = np.load(path, mmap_mode="r", allow_pickle=False)
+            check_eager(path, f"labels of shape {labels.shape}", labels.nbytes)
+            return np.asarray(labels)
+        if path.suffix.lower() not in (".tif", ".tiff"):
+            raise CrimsonError(f"{path}: labels are read from .tif and .npy; save the Labels layer as .tif")
+        with tifffile.TiffFile(path) as file:
+            check_eager(path, f"labels of shape {file.series[0].shape}", file.series[0].nbytes)
+            return np.asarray(file.asarray())
+    except (CrimsonError, MemoryError):
+        raise
+    except Exception as error:  # whatever a library says of bytes that are not what it expected
+        raise CrimsonError(f"{path}: no labels can be read ({error}); save the Labels layer as .tif again") from error
 
 
 def write_image(image: xr.DataArray, path: Path) -> None:
@@ -51,13 +77,35 @@ def write_spectra(spectra: xr.DataArray, path: Path) -> None:
     CrimsonError
         If it cannot be written.
     """
+    columns = {f"component_{number}": values for number, values in zip(spectra["component"].values, spectra.values, strict=True)}
+    _write_columns(spectra["wavenumber"].values, columns, path)
+
+
+def write_regions(regions: xr.Dataset, path: Path) -> None:
+    """Write what `regions.region_spectra` gives as CSV: the axis in cm⁻¹, and of each region mean, standard deviation and pixels.
+
+    Raises
+    ------
+    CrimsonError
+        If it cannot be written.
+    """
+    columns = {
+        f"region_{number}_{word}": regions[word].sel(region=number).values
+        for number in regions["region"].values
+        for word in ("mean", "sd", "pixels")
+    }
+    _write_columns(regions["wavenumber"].values, columns, path)
+
+
+def _write_columns(axis: NDArray[Any], columns: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Write a table; an empty cell where there is no value."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
-            rows.writerow(["wavenumber_cm1", *(f"component_{number}" for number in spectra["component"].values)])
-            for at, values in zip(spectra["wavenumber"].values, spectra.values.T, strict=True):
-                rows.writerow([f"{at:.10g}", *(f"{value:.{_DIGITS}g}" for value in values)])
+            rows.writerow(["wavenumber_cm1", *columns])
+            for at, *values in zip(axis, *columns.values(), strict=True):
+                rows.writerow([f"{at:.10g}", *("" if np.isnan(value) else f"{value:.{_DIGITS}g}" for value in values)])
     except OSError as error:
         raise _unwritable(path, error) from error
 

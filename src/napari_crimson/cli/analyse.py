@@ -34,19 +34,23 @@ def analyse(
     linear: Annotated[bool, typer.Option("--linear", help="Take bands above a line through both of their sides.")] = False,
     unmix: Annotated[str | None, typer.Option(help="Components by mcr, nmf, nfindr or kmeans: abundances and spectra.")] = None,
     components: Annotated[int, typer.Option(help="How many.", min=2)] = 4,
+    regions: Annotated[
+        Path | None,
+        typer.Option(help="Labels (.tif as napari saves them, or .npy): mean spectrum and deviation of each, as CSV.", dir_okay=False),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the pixels that the components are found from.")] = 0,
     baseline: Annotated[
         str | None, typer.Option(help="First subtract a baseline, by a method of pybaselines such as arpls, or arpls,lam=1e6.")
     ] = None,
     normalise: Annotated[str | None, typer.Option(help="First, but after the baseline, divide by area, max, vector or a band.")] = None,
 ) -> None:
-    """Make images of bands, ratios, false colours and components of a corrected stack."""
+    """Make images of bands, ratios, false colours and components of a corrected stack, and spectra of its regions."""
     from napari_crimson import analysis
     from napari_crimson.analysis.baseline import options_from_text
     from napari_crimson.io import open_stack
 
-    if not (band or ratio or composite or unmix):
-        raise typer.BadParameter("give --band, --ratio, --composite or --unmix", param_hint="what to make")
+    if not (band or ratio or composite or unmix or regions):
+        raise typer.BadParameter("give --band, --ratio, --composite, --unmix or --regions", param_hint="what to make")
     if unmix is not None and unmix not in analysis.UNMIXING:
         raise CrimsonError(f"--unmix {unmix}: give one of {', '.join(analysis.UNMIXING)}")
     stack = open_stack(result)
@@ -61,6 +65,8 @@ def analyse(
     for picture in composite or []:
         for path in _pictures(stack, stem, picture, linear=linear):
             typer.echo(printable(path))
+    if regions is not None:
+        typer.echo(printable(_regions(stack, stem, regions)))
     if unmix is not None:
         for path in _components(stack, stem, unmix, components, seed):
             typer.echo(printable(path))
@@ -94,6 +100,19 @@ def _pictures(stack: xr.Dataset, stem: Path, bands: str, *, linear: bool) -> Ite
         path = _beside(stem, "_".join([bands, *(f"{dim}{at}" for dim, at in zip(lead, plane, strict=True))]), ".png")
         write_picture(image.values[plane], path)
         yield path
+
+
+def _regions(stack: xr.Dataset, stem: Path, labels: Path) -> Path:
+    """Write the spectra of labelled regions."""
+    from napari_crimson.analysis import region_spectra
+    from napari_crimson.analysis.files import read_labels, write_regions
+
+    with progress_bar() as bar:
+        task = bar.add_task("regions", total=1, rate="", left="")
+        found = region_spectra(stack, read_labels(labels), progress=lambda part: bar.update(task, completed=part))
+    path = _beside(stem, "regions", ".csv")
+    write_regions(found, path)
+    return path
 
 
 def _components(stack: xr.Dataset, stem: Path, method: str, components: int, seed: int) -> Iterator[Path]:
