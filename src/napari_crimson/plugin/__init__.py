@@ -11,7 +11,7 @@ A package each for the dock widgets under *Plugins › CRIMSON*: `remove` (*Remo
 - `background`: work off the main thread; `report`: what is told of it;
 - `typed_axis`, `layer_box`, `looks`: parts of forms; `docks`: how dock widgets find one another;
   `recipe_of_layer`: the recipe a layer carries;
-- `command`: a removal for the command palette and for scripts.
+- `command`, `on_selected` (with `save_job`): what the palette, the menus and scripts can call.
 
 `reader`, `writer` and `sample` import neither Qt nor torch.
 """

@@ -61,7 +61,7 @@ class GoToDialog(QDialog):
         layer = next(stacks_seen(self._viewer), None)
         axis = None if layer is None else axis_of_layer(layer)
         if layer is None or axis is None:
-            self.message.setText("No stack with a wavenumber axis is shown.")
+            self.message.setText("No stack with a wavenumber axis is shown: open one, or make one visible.")
             return
         self.message.setText(f"{layer.name}: {axis.min():.1f} to {axis.max():.1f} cm⁻¹")
         for band in NAMED_BANDS.values():

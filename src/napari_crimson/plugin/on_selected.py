@@ -1,0 +1,144 @@
+"""What can be done with the layer that is selected: commands of the palette and of the *Layers* menus, and functions for scripts.
+
+Each opens the dock widget that shows it, if it is not open, and tells as a notification where the layer does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from napari.viewer import Viewer
+
+from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.background import tell
+from napari_crimson.plugin.docks import open_dock
+from napari_crimson.plugin.layers import KEY, plane_shown, stack_from_layer
+
+if TYPE_CHECKING:
+    from napari_crimson.plugin.analyse.pages import Page
+    from napari_crimson.plugin.analyse.widget import AnalyseWidget
+    from napari_crimson.plugin.layer_box import LayerBox
+
+__all__ = ["analyse", "check", "compare", "prepare", "save", "show_band", "show_ratio", "show_spectrum"]
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Tell what the user can mend."""
+    try:
+        yield
+    except CrimsonError as error:
+        tell(error)
+
+
+@_telling()
+def show_spectrum(viewer: Viewer) -> None:
+    """Open *Spectrum* on the selected layer: its spectra under the cursor."""
+    from napari_crimson.plugin.spectrum.widget import SpectrumWidget
+
+    layer = _selected(viewer)
+    _choose(open_dock(viewer, SpectrumWidget, "Spectrum").controls.stack, layer, "stack")
+
+
+@_telling()
+def compare(viewer: Viewer) -> None:
+    """Open *Compare removers* on the selected layer; a click in the image then compares them there."""
+    from napari_crimson.plugin.compare.widget import CompareWidget
+
+    layer = _selected(viewer)
+    _choose(open_dock(viewer, CompareWidget, "Compare removers").controls.stack, layer, "measured stack")
+
+
+@_telling()
+def prepare(viewer: Viewer) -> None:
+    """Open *Prepare* on the selected layer."""
+    from napari_crimson.plugin.prepare.widget import PrepareWidget
+
+    layer = _selected(viewer)
+    _choose(open_dock(viewer, PrepareWidget, "Prepare").form.stack, layer, "measured stack")
+
+
+@_telling()
+def check(viewer: Viewer) -> None:
+    """Show where the selected layer, a corrected stack, should not be trusted; the stack that it was made from must be there too."""
+    from napari_crimson.plugin.check.widget import CheckWidget
+
+    layer = _selected(viewer)
+    widget = open_dock(viewer, CheckWidget, "Where not to trust")
+    _choose(widget.answer, layer, "corrected stack")
+    widget.run()
+
+
+@_telling()
+def analyse(viewer: Viewer) -> None:
+    """Open *Analyse* on the selected layer."""
+    _analyse(viewer)
+
+
+@_telling()
+def show_band(viewer: Viewer, band: str = "") -> None:
+    """Make an image of a band of the selected layer; by default of the Raman shift that the slider is at."""
+    from napari_crimson.plugin.analyse.pages import BandPage
+
+    widget = _analyse(viewer)
+    layer = widget.form.stack.layer
+    _set(widget, BandPage, band=band or f"{layer.metadata[KEY]['wavenumber'][plane_shown(layer, viewer)]:.1f}")
+
+
+@_telling()
+def show_ratio(viewer: Viewer, above: str = "CH2", below: str = "CH3") -> None:
+    """Make an image of the ratio of two bands of the selected layer."""
+    from napari_crimson.plugin.analyse.pages import RatioPage
+
+    _set(_analyse(viewer), RatioPage, above=above, below=below)
+
+
+@_telling()
+def save(viewer: Viewer, path: str | Path = "") -> None:
+    """Save the selected layer with its axis and its record; asks where to if no path is given. The suffix decides the format.
+
+    Returns at once; a notification tells when it is done.
+    """
+    from napari_crimson.plugin.save_job import SaveJob, ask_path
+
+    layer = _selected(viewer)
+    if not isinstance(layer, Image):
+        raise CrimsonError(f"layer '{layer.name}' is no image; select a stack")
+    stack = stack_from_layer(layer)
+    where = Path(path) if path else ask_path(viewer, layer.name)
+    if where is not None:
+        SaveJob(stack, where, overwrite=not path).start()
+
+
+def _analyse(viewer: Viewer) -> AnalyseWidget:
+    from napari_crimson.plugin.analyse.widget import AnalyseWidget
+
+    layer = _selected(viewer)
+    widget = open_dock(viewer, AnalyseWidget, "Analyse")
+    _choose(widget.form.stack, layer, "stack with a wavenumber axis")
+    return widget
+
+
+def _set(widget: AnalyseWidget, kind: type[Page], **bands: str) -> None:
+    """Open a page, set its bands, and do it."""
+    page = widget.form.open_page(kind)
+    for name, band in bands.items():
+        getattr(page, name).setCurrentText(band)
+    widget.run()
+
+
+def _selected(viewer: Viewer) -> Any:
+    layer = viewer.layers.selection.active
+    if layer is None:
+        raise CrimsonError("no layer is selected: click one in the layer list, or open a stack, such as File › Open Sample › CRIMSON")
+    return layer
+
+
+def _choose(box: LayerBox, layer: Any, wanted: str) -> None:
+    box.layer = layer
+    if box.layer != layer:  # the viewer of a command hands out proxies
+        raise CrimsonError(f"layer '{layer.name}' is no {wanted}; select one that is")

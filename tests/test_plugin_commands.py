@@ -1,0 +1,181 @@
+"""Commands of the palette and of the menus, run as napari runs them, in a real window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from napari.utils.notifications import notification_manager
+
+import napari_crimson
+from napari_crimson import open_stack, save_stack, simulate_stack
+from napari_crimson.plugin import on_selected
+
+MANIFEST = yaml.safe_load((Path(napari_crimson.__file__).parent / "napari.yaml").read_text(encoding="utf-8"))["contributions"]
+COMMANDS = {command["id"]: command for command in MANIFEST["commands"]}
+IN_MENUS = {item["command"] for items in MANIFEST["menus"].values() for item in items}
+OF_OTHERS = {one["command"] for kind in ("readers", "writers", "sample_data", "widgets") for one in MANIFEST[kind]}
+PLAIN = sorted(COMMANDS.keys() - OF_OTHERS)  # what napari runs with a viewer and nothing else
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture
+def messages() -> Iterator[list[str]]:
+    """Notifications shown to the user."""
+    seen: list[str] = []
+
+    def note(notification: Any) -> None:
+        seen.append(notification.message)
+
+    notification_manager.notification_ready.connect(note)
+    yield seen
+    notification_manager.notification_ready.disconnect(note)
+
+
+def run(command: str) -> None:
+    from napari._app_model import get_app_model
+
+    get_app_model().commands.execute_command(f"napari-crimson.{command}").result()
+
+
+def select(viewer: Any, name: str) -> Any:
+    viewer.layers.selection.active = viewer.layers[name]
+    return viewer.layers[name]
+
+
+def dock(viewer: Any, title: str) -> Any:
+    return next(widget for name, widget in viewer.window.dock_widgets.items() if name.startswith(title))
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_leads_to_something_that_explains_itself(command: str) -> None:
+    module, _, name = COMMANDS[command]["python_name"].partition(":")
+    found = getattr(import_module(module), name)
+    assert callable(found)
+    assert found.__doc__
+
+
+def test_every_menu_leads_to_a_command_and_every_plain_command_is_in_a_menu() -> None:
+    assert IN_MENUS.issubset(COMMANDS)
+    assert set(PLAIN).issubset(IN_MENUS)
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("command", PLAIN)
+def test_without_a_layer_a_command_says_what_is_missing(command: str, viewer: Any, messages: list[str], qtbot: Any) -> None:
+    from qtpy.QtWidgets import QApplication, QDialog
+
+    run(command.removeprefix("napari-crimson."))
+    asking = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QDialog) and widget.isVisible()]
+    told = " ".join([*messages, *(label for dialog in asking for label in texts(dialog))])
+    assert "open" in told.lower() or "select" in told.lower(), f"{command} told {told!r}"
+    for dialog in asking:
+        dialog.close()
+
+
+def texts(dialog: Any) -> list[str]:
+    from qtpy.QtWidgets import QLabel
+
+    return [label.text() for label in dialog.findChildren(QLabel)]
+
+
+@pytest.mark.gui
+def test_docks_open_on_the_selected_layer(viewer: Any, messages: list[str]) -> None:
+    viewer.open_sample("napari-crimson", "tissue_small")
+    viewer.open_sample("napari-crimson", "tissue_small")
+    measured = select(viewer, "tissue small [1]")
+    for command, title, box in (
+        ("show_spectrum", "Spectrum", "controls.stack"),
+        ("compare_selected", "Compare removers", "controls.stack"),
+        ("prepare_selected", "Prepare", "form.stack"),
+        ("analyse_selected", "Analyse", "form.stack"),
+    ):
+        run(command)
+        found = dock(viewer, title)
+        for part in box.split("."):
+            found = getattr(found, part)
+        assert found.layer == measured, command
+    assert not messages
+    run("check_selected")
+    assert "'tissue small [1]' is no corrected stack" in messages[-1]
+
+
+@pytest.mark.gui
+def test_bands_and_ratios_come_as_layers(viewer: Any, qtbot: Any, messages: list[str]) -> None:
+    viewer.open_sample("napari-crimson", "tissue_small")
+    truth = select(viewer, "tissue small · truth")
+    truth.visible = True
+    viewer.dims.set_point(0, 1655.0)
+    run("show_band")
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=PATIENCE_MS)
+    shift = float(viewer.layers[-1].name.rpartition("· ")[2])
+    assert abs(shift - 1655) < 2
+    select(viewer, "tissue small · truth")
+    qtbot.waitUntil(lambda: not dock(viewer, "Analyse").running, timeout=PATIENCE_MS)
+    run("show_ratio")
+    qtbot.waitUntil(lambda: len(viewer.layers) == 4, timeout=PATIENCE_MS)
+    assert "CH2" in viewer.layers[-1].name
+    assert "CH3" in viewer.layers[-1].name
+    assert viewer.layers[-1].data.shape == (48, 48)
+    assert not messages
+
+
+@pytest.mark.gui
+def test_the_check_runs_at_once(viewer: Any, qtbot: Any) -> None:
+    viewer.open_sample("napari-crimson", "tissue_small")
+    select(viewer, "tissue small · truth")
+    run("check_selected")
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=PATIENCE_MS)
+    assert viewer.layers[-1].name == "tissue small · truth · distrust"
+
+
+@pytest.mark.gui
+def test_a_layer_is_saved_with_its_axis(viewer: Any, qtbot: Any, messages: list[str], tmp_path: Path) -> None:
+    stack = simulate_stack((6, 7), seed=0)
+    save_stack(stack[["cars", "dark", "reference"]], tmp_path / "in.h5")
+    viewer.open(tmp_path / "in.h5", plugin="napari-crimson")
+    on_selected.save(viewer, tmp_path / "out.zarr")
+    qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
+    assert messages == [f"Saved {tmp_path / 'out.zarr'}"]
+    saved = open_stack(tmp_path / "out.zarr")
+    np.testing.assert_allclose(saved["wavenumber"], stack["wavenumber"])
+    np.testing.assert_array_equal(saved["cars"], stack["cars"])
+    on_selected.save(viewer, tmp_path / "out.zarr")
+    qtbot.waitUntil(lambda: len(messages) == 2, timeout=PATIENCE_MS)
+    assert "is there already" in messages[-1]
+
+
+@pytest.mark.gui
+def test_save_asks_for_a_name(viewer: Any, qtbot: Any, messages: list[str], tmp_path: Path) -> None:
+    from qtpy.QtCore import Qt, QTimer
+    from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
+
+    def answer() -> None:
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, QFileDialog):
+            QTimer.singleShot(50, answer)
+            return
+        name = dialog.findChild(QLineEdit)
+        name.setText(str(tmp_path / "named.zarr"))
+        qtbot.keyClick(name, Qt.Key.Key_Return)
+
+    viewer.open_sample("napari-crimson", "tissue_small")
+    select(viewer, "tissue small")
+    QTimer.singleShot(50, answer)
+    run("save_selected")
+    qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
+    assert messages == [f"Saved {tmp_path / 'named.zarr'}"]
+    assert open_stack(tmp_path / "named.zarr")["cars"].shape == (48, 48, 1000)
+
+
+@pytest.mark.gui
+def test_a_layer_that_does_not_fit_is_told(viewer: Any, messages: list[str]) -> None:
+    viewer.add_points([[1, 2]], name="dots")
+    for command in ("show_spectrum", "compare_selected", "prepare_selected", "check_selected", "analyse_selected", "save_selected"):
+        run(command)
+        assert messages.pop().startswith("layer 'dots' is no "), command
