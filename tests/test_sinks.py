@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +13,9 @@ import xarray as xr
 import zarr
 
 from napari_crimson import CrimsonError
+from napari_crimson.blocks import plan_blocks
 from napari_crimson.io.ome_zarr import fit_tile
 from napari_crimson.sinks import MemorySink, ZarrSink
-from napari_crimson.stream import plan_blocks
 
 DIMS = ("y", "x", "wavenumber")
 SHAPE = (40, 50, 70)
@@ -27,6 +30,7 @@ def make(path, **changes):
         "tile": (16, 16),
         "steps": {"y": 0.5, "x": 0.25},
         "attrs": {"source": "a.h5", "history": []},
+        "origin": {},
         "resume": True,
     }
     return ZarrSink(path, DIMS, SHAPE, AXIS, ["raman"], **(words | changes))
@@ -90,7 +94,7 @@ def test_the_image_is_described_as_ome_zarr_asks(path):
 def test_time_stays_ahead_and_depth_behind_the_wavenumbers(path):
     dims, shape = ("t", "z", *DIMS), (2, 3, 8, 9, 7)
     values = np.random.default_rng(1).random(shape, dtype="f4")
-    words = {"fingerprint": "f1", "tile": (8, 9), "steps": {}, "attrs": {}, "resume": True}
+    words = {"fingerprint": "f1", "tile": (8, 9), "steps": {}, "attrs": {}, "origin": {}, "resume": True}
     sink = ZarrSink(path, dims, shape, AXIS[:7], ["raman", "uncertainty"], **words)
     for block, region in enumerate(plan_blocks(shape, tuple((size,) for size in shape), align=sink.align, block_bytes=1)):
         sink.write(block, region, {"raman": values[region], "uncertainty": -values[region]}, 0)
@@ -279,3 +283,97 @@ def test_chunks_on_disk_fit_those_of_the_input(sizes, chunks):
     assert tile[0] * tile[1] <= 2 * 64 * 64
     if min(sizes) > 1:
         assert tile[0] * tile[1] >= min(2048, sizes[0] * sizes[1] // 32)
+
+
+def changed(path, **words):
+    return make(path, **({"origin": {"size": 20, "modified": 1000.0, "sample": "b", "pixels": ["p", "q"]}} | words))
+
+
+ORIGIN = {"size": 10, "modified": 1000.0, "sample": "a", "pixels": ["p", "q"]}
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_data_that_have_changed_are_refused_with_what_changed(path, complete):
+    sink = make(path, origin=ORIGIN)
+    write(sink, range(len(BLOCKS)))
+    if complete:
+        sink.complete({})
+    sink.close()
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    with pytest.raises(CrimsonError, match=r"have changed.*10 bytes then, 20 now; its content differs.*resume=False"):
+        changed(path)
+    with pytest.raises(CrimsonError, match=r"last changed .* then, .* now"):
+        make(path, origin=ORIGIN | {"modified": 2000.0})
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+    make(path, origin=ORIGIN | {"modified": 1001.0}).close()  # file systems round
+    assert changed(path, resume=False).finished() == {}
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_damaged_blocks_are_listed_and_done_again_when_told_to(path, complete):
+    sink = make(path, origin=ORIGIN)
+    write(sink, [0, 1, 3, 4])
+    sink.write(2, BLOCKS[2], {"raman": np.full_like(VALUES[BLOCKS[2]], np.nan)}, 256, "chunk 7: bad\nchecksum μ")
+    if complete:
+        write(sink, range(5, len(BLOCKS)))
+        sink.complete({"damaged": [{"block": 2, "pixels": 256, "place": "y 0 to 15", "reason": "chunk 7: bad\nchecksum μ"}]})
+    sink.close()
+
+    again = make(path, origin=ORIGIN)
+    assert again.damaged() == {2: "chunk 7: bad\nchecksum μ"}
+    assert sum(again.finished().values()) == 256 + len(again.finished()) - 1
+    again.close()
+    with pytest.raises(CrimsonError, match=r"resume='damaged' if it has been repaired, to do its 1 damaged blocks again"):
+        changed(path)
+    with pytest.raises(CrimsonError, match="have changed"):  # no repair makes another pixel of a sound one
+        changed(path, resume="damaged", origin=ORIGIN | {"size": 20, "pixels": ["other", "q"]})
+    repaired = changed(path, resume="damaged")
+    assert 2 not in repaired.finished()
+    assert len(repaired.finished()) == (len(BLOCKS) - 1 if complete else 4)
+    assert status(path) == "partial"
+    write(repaired, set(range(len(BLOCKS))) - repaired.finished().keys())
+    repaired.complete({})
+    repaired.close()
+    ours = xr.open_zarr(path).attrs["crimson"]
+    assert (ours["status"], ours["bad_pixels"], "damaged" in ours) == ("complete", len(BLOCKS), False)
+    np.testing.assert_array_equal(xr.open_zarr(path)["raman"].transpose(*DIMS).values, VALUES)
+    changed(path).close()
+
+
+def test_what_a_kill_leaves_while_a_result_is_made_is_in_nobodys_way(path):
+    aside = path.with_name(".result.zarr.unfinished")
+    (aside / "raman").mkdir(parents=True)
+    (aside / "zarr.json").write_text("{")
+    make(path).close()
+    assert [entry.name for entry in path.parent.iterdir()] == ["result.zarr"]
+    (path / "zarr.json.partial").write_text("{")
+    chunk = path / "raman" / "c" / "0" / "0" / "0.0123.partial"
+    chunk.parent.mkdir(parents=True)
+    chunk.write_text("torn")
+    make(path).close()
+    assert not list(path.rglob("*.partial"))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc which file a handle is of")
+def test_a_block_is_on_the_disk_before_it_is_listed(path, monkeypatch):
+    flushed = []
+    real = os.fsync
+
+    def fsync(handle):
+        flushed.append(Path(f"/proc/self/fd/{handle}").readlink())
+        real(handle)
+
+    sink = make(path)
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(sink, [0])
+    assert flushed[-1] == path / "raman" / "blocks.txt"
+    chunks = {file for file in (path / "raman" / "c").rglob("*") if file.is_file()}
+    assert chunks
+    assert chunks | {folder for chunk in chunks for folder in chunk.parents if folder.is_relative_to(path / "raman")} == set(flushed[:-1])
+    sink.close()
+
+
+def test_settings_that_differ_are_named(path):
+    make(path, attrs={"source": "a.h5", "history": [], "remover": "cnn"}).close()
+    with pytest.raises(CrimsonError, match="remover cnn then, kk now"):
+        make(path, fingerprint="f2", attrs={"source": "a.h5", "history": [], "remover": "kk"})

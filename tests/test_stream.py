@@ -7,8 +7,11 @@ import dask.array as da
 import numpy as np
 import pytest
 
+from napari_crimson import faults
+from napari_crimson.blocks import plan_blocks
+from napari_crimson.errors import DamagedError, UnreachableError
 from napari_crimson.sinks import MemorySink
-from napari_crimson.stream import plan_blocks, stream
+from napari_crimson.stream import stream
 
 SHAPE = (24, 30, 8)
 
@@ -21,13 +24,16 @@ class Source:
         self.shape, self.dtype, self.ndim = shape, self.values.dtype, len(shape)
         self.reads: list[tuple] = []
         self.fail_at = fail_at
+        self.gone, self.damaged = False, None
 
     def __getitem__(self, key):
         part = self.values[key]
         if part.size:  # dask asks for an empty part to learn the type
             self.reads.append(tuple((s.start, s.stop) for s in key))
-            if len(self.reads) == self.fail_at:
+            if len(self.reads) == self.fail_at or self.gone:
                 raise OSError("the disk is gone")
+            if self.damaged is not None and key[0].start <= self.damaged < key[0].stop:
+                raise DamagedError(f"row {self.damaged} is damaged")
         return part
 
 
@@ -176,23 +182,84 @@ def test_reading_stays_a_chunk_or_two_ahead():
     assert max(ahead) <= 2
 
 
-def test_a_failing_read_surfaces_as_it_is():
+@pytest.fixture
+def short_waits(monkeypatch):
+    monkeypatch.setattr(faults, "WAITS_S", (0.0, 0.0, 0.0))
+
+
+def test_a_read_that_fails_for_a_while_is_repeated(short_waits):
     source = Source()
     cars = lazy(source, (2, 30, 8))
     source.fail_at = 4
     sink = MemorySink(SHAPE, ["raman"])
-    with pytest.raises(OSError, match="the disk is gone"):
-        list(stream(cars, double, sink, plan_blocks(SHAPE, cars.chunks, block_bytes=32 * 60)))
-    assert len(sink.finished()) == 3
+    steps = list(stream(cars, double, sink, plan_blocks(SHAPE, cars.chunks, block_bytes=32 * 60)))
+    np.testing.assert_array_equal(sink.arrays["raman"], 2 * source.values)
+    assert steps[-1].damaged_blocks == 0
+
+
+def test_a_read_that_keeps_failing_stops_and_keeps_what_is_done(short_waits):
+    source = Source()
+    cars = lazy(source, (2, 30, 8))
+    sink = MemorySink(SHAPE, ["raman"])
+    steps = stream(cars, double, sink, plan_blocks(SHAPE, cars.chunks, block_bytes=32 * 60))
+    next(steps)
+    source.gone = True
+    with pytest.raises(UnreachableError, match=r"the disk is gone.*connected"):
+        list(steps)
+    assert 1 <= len(sink.finished()) <= 4
     assert not our_threads()
+
+
+def test_closing_does_not_wait_for_a_share_to_come_back(monkeypatch):
+    monkeypatch.setattr(faults, "WAITS_S", (600.0,))
+    source = Source()
+    cars = lazy(source, (2, 30, 8))
+    sink = MemorySink(SHAPE, ["raman"])
+    steps = stream(cars, double, sink, plan_blocks(SHAPE, cars.chunks, block_bytes=32 * 60))
+    next(steps)
+    source.gone = True
+    steps.close()
+    assert not our_threads()
+
+
+def test_a_write_that_fails_for_a_while_is_repeated(short_waits):
+    class Flaky(MemorySink):
+        fails = 2
+
+        def write(self, block, *kept):
+            self.fails -= block == 3
+            if block == 3 and self.fails >= 0:
+                raise UnreachableError("the share is away")
+            super().write(block, *kept)
+
+    source = Source()
+    cars = lazy(source, (2, 30, 8))
+    sink = Flaky(SHAPE, ["raman"])
+    list(stream(cars, double, sink, plan_blocks(SHAPE, cars.chunks, block_bytes=32 * 60)))
+    np.testing.assert_array_equal(sink.arrays["raman"], 2 * source.values)
+
+
+def test_damage_costs_the_blocks_it_lies_in_and_no_others():
+    source = Source()
+    cars = lazy(source, (12, 30, 8))  # two chunks of six blocks each
+    source.damaged = 5  # a row of the first
+    sink = MemorySink(SHAPE, ["raman"])
+    regions = plan_blocks(SHAPE, cars.chunks, block_bytes=32 * 60)
+    steps = list(stream(cars, double, sink, regions))
+    (block,) = (block for block, region in enumerate(regions) if region[0].start <= 5 < region[0].stop)
+    expected = 2 * source.values
+    expected[regions[block]] = np.nan
+    np.testing.assert_array_equal(sink.arrays["raman"], expected)
+    assert sink.damaged() == {block: "row 5 is damaged"}
+    assert (steps[-1].damaged_blocks, steps[-1].bad_pixels) == (1, 60)
 
 
 def test_a_failing_write_surfaces_as_it_is():
     class Full(MemorySink):
-        def write(self, block, region, results, bad_pixels):
+        def write(self, block, *kept):
             if block == 2:
                 raise OSError("no room")
-            super().write(block, region, results, bad_pixels)
+            super().write(block, *kept)
 
     source = Source()
     cars = lazy(source, (2, 30, 8))

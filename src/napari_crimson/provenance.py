@@ -81,21 +81,13 @@ def history_line(note: dict[str, Any]) -> str:
     )
 
 
-def fingerprint(cars: da.Array, correction: Correction, note: dict[str, Any], tile: tuple[int, int], *, prepared: bool = False) -> str:
-    """Tell one job from another: its settings, its axis and spectra, and two pixels of the stack.
-
-    Of a `prepared` stack the pixels count to four digits only: another number of threads may round an SVD otherwise.
-    """
-    passing = ("date", "device", "grid", "history")  # may be taken up tomorrow, on another machine; a grid is known after work only
+def fingerprint(cars: da.Array, correction: Correction, note: dict[str, Any], tile: tuple[int, int]) -> str:
+    """Tell one job from another by its settings, its axis and its spectra; whether the data are the same, `origin` tells."""
+    # may be taken up tomorrow, on another machine, where "auto" is another precision; a grid is known after work only
+    passing = ("date", "device", "precision", "grid", "history")
     plan: dict[str, Any] = {key: value for key, value in note.items() if key not in passing}
     plan |= {"names": correction.names, "dtype": str(cars.dtype), "chunks": cars.chunks, "tile": tile}
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
-    middle, last = tuple(size // 2 for size in cars.shape[:-1]), tuple(size - 1 for size in cars.shape[:-1])
-    # both at once: a chunk they share may be costly to make
-    pixels = da.compute(cars[middle], cars[last], scheduler="synchronous")  # type: ignore[no-untyped-call]
-    if prepared:
-        digest.update(" ".join(f"{value:.3e}" for pixel in pixels for value in (pixel.mean(), pixel.std())).encode())
-        pixels = ()
-    for values in (correction.wavenumber, correction.dark, correction.reference, *pixels):
+    for values in (correction.wavenumber, correction.dark, correction.reference):
         digest.update(b"none" if values is None else np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

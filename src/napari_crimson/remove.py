@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,19 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from napari_crimson.blocks import Region, pixels, plan_blocks
 from napari_crimson.carried import steps_of
 from napari_crimson.correction import Correction, Data, RemoverLike, Settings, SpectrumLike, plan_correction
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.ome_zarr import fit_tile
 from napari_crimson.lazy import correct_lazily
 from napari_crimson.memory import memory_room
+from napari_crimson.origin import origin_of
 from napari_crimson.provenance import fingerprint, history_line, record
 from napari_crimson.remover import Remover, load_remover
-from napari_crimson.sinks import MemorySink, ZarrSink
+from napari_crimson.sinks import MemorySink, Resume, ZarrSink
 from napari_crimson.stack import PIXEL_DIMS
-from napari_crimson.stream import Progress, Region, Sink, plan_blocks, stream
+from napari_crimson.stream import Loop, Progress, Sink, stream
 
 __all__ = ["Removal", "plan_removal", "remove_background"]
 
@@ -54,22 +55,43 @@ class Removal:
     _correction: Correction
     _started: bool = field(default=False, init=False)
 
-    def run(self) -> Generator[Progress, None, None]:
-        """Do the work, once. Closing the generator stops within a block and keeps what has been written."""
+    @property
+    def damaged(self) -> list[dict[str, Any]]:
+        """The blocks that could not be read, as far as there are results: number, pixels, place and reason of each."""
+        return [
+            {"block": block, "pixels": pixels(self.regions[block]), "place": self._place(block), "reason": reason}
+            for block, reason in sorted(self.sink.damaged().items())
+        ]
+
+    def run(self, loop: Loop = stream) -> Generator[Progress, None, None]:
+        """Do the work, once. Closing the generator stops within a block and keeps what has been written.
+
+        `loop` is who does it: `stream` here, or ``Cluster.stream`` elsewhere.
+        """
         if self._started:
             raise CrimsonError("this job has been run; plan it again, with the same output it goes on where it stopped")
         self._started = True
         with closing(self.sink):
-            with closing(stream(self.dataset["cars"].data, self._correction, self.sink, self.regions)) as steps:
+            with closing(loop(self.dataset["cars"].data, self._correction, self.sink, self.regions)) as steps:
                 yield from steps
-            bad = sum(self.sink.finished().values())
-            if bad:
-                pixels = prod(self.dataset["cars"].shape[:-1])
-                self.dataset.attrs["history"][-1] += f"; {bad} of {pixels} pixels hold no spectrum"
             learnt = self.remover.provenance  # some of it only when at work
             for name in self._correction.names:
                 self.dataset[name].attrs.update(learnt)
-            self.sink.complete({**learnt, "history": self.dataset.attrs["history"]})
+            self.dataset.attrs["history"][-1] += self._losses()
+            damaged = {"damaged": self.damaged} if self.damaged else {}
+            self.sink.complete({**learnt, "history": self.dataset.attrs["history"], **damaged})
+
+    def _losses(self) -> str:
+        """What the history says of pixels without a result."""
+        bad = sum(self.sink.finished().values())
+        said = f"; {bad} of {sum(map(pixels, self.regions))} pixels hold no spectrum" if bad else ""
+        places = [f"{entry['place']} ({entry['reason']})" for entry in self.damaged]
+        return f"{said}; could not be read: {'; '.join(places)}" if places else said
+
+    def _place(self, block: int) -> str:
+        """Where a block lies, in words."""
+        spans = zip(self.dataset["cars"].dims, self.regions[block], strict=False)
+        return ", ".join(f"{dim} {cut.start} to {cut.stop - 1}" for dim, cut in spans)
 
 
 def plan_removal(
@@ -83,7 +105,7 @@ def plan_removal(
     precision: str = "auto",
     output: str | Path | None = None,
     uncertainty: bool = False,
-    resume: bool = True,
+    resume: Resume = True,
     recipe: Mapping[str, Any] | None = None,
 ) -> Removal:
     """Check a job and make it ready to run; see `remove_background` for parameters and errors.
@@ -125,7 +147,7 @@ def remove_background(
     output: str | Path | None = None,
     lazy: bool = False,
     uncertainty: bool = False,
-    resume: bool = True,
+    resume: Resume = True,
     progress: Callable[[Progress], object] | None = None,
 ) -> xr.Dataset:
     """Remove the non-resonant background of a stack.
@@ -152,8 +174,10 @@ def remove_background(
         process they are sent to.
     uncertainty : bool
         Also give the standard deviation.
-    resume : bool
-        Go on with a partial output of the same job. False replaces an earlier output.
+    resume : bool or "damaged"
+        Go on with a partial output of the same job, if the data are what they were. False replaces an
+        earlier output. ``"damaged"`` goes on after the input has been repaired: takes it as it is now,
+        and does those blocks again that could not be read.
     progress : callable, optional
         Called with a `Progress` after each block.
 
@@ -170,7 +194,10 @@ def remove_background(
     CrimsonError
         Before any work: unknown remover, device not there, an axis or spectrum that does not fit, no
         uncertainty to give, a result larger than memory, an output that is taken, locked or not
-        writable. During it: a full disk; finished blocks are kept.
+        writable, an input that has changed since the output was begun. During it: a full disk, an
+        input or output that does not answer for five minutes; finished blocks are kept. A block whose
+        bytes are damaged raises nothing: its pixels are NaN, the history and attrs ``damaged`` of the
+        output name it.
     """
     if lazy:
         if output is not None or progress is not None:
@@ -196,20 +223,22 @@ def remove_background(
     return job.dataset
 
 
-def _zarr_sink(output: str | Path, stack: xr.Dataset, correction: Correction, attrs: dict[str, Any], resume: bool) -> ZarrSink:
+def _zarr_sink(output: str | Path, stack: xr.Dataset, correction: Correction, attrs: dict[str, Any], resume: Resume) -> ZarrSink:
     """Open the place on disk, its chunks cut where those of the input are cut."""
     cars = stack["cars"]
     tile = fit_tile((cars.sizes["y"], cars.sizes["x"]), (max(cars.data.chunks[-3]), max(cars.data.chunks[-2])))
+    path = _output_path(output, stack)
     return ZarrSink(
-        _output_path(output, stack),
+        path,
         tuple(str(dim) for dim in cars.dims),
         cars.shape,
         cars["wavenumber"].values,
         correction.names,
-        fingerprint=fingerprint(cars.data, correction, attrs, tile, prepared=bool(steps_of(stack))),
+        fingerprint=fingerprint(cars.data, correction, attrs, tile),
         tile=tile,
         steps={dim: float(np.diff(stack[dim].values[:2])[0]) for dim in PIXEL_DIMS if dim in stack.coords and stack.sizes[dim] > 1},
         attrs=attrs,
+        origin=origin_of(stack.attrs["source"], cars.data, apart_from=path, rounded=bool(steps_of(stack))),
         resume=resume,
     )
 

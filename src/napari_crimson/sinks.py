@@ -1,40 +1,48 @@
 """Where results go: memory, or an OME-Zarr group that can be taken up again after a stop.
 
 Both keep what `stream` writes, and both have `arrays`, which a viewer may show while they fill in.
-The group on disk is marked partial until `complete`. Until then the file ``raman/blocks.txt`` lists
-the finished blocks, a line each, behind a fingerprint of input and settings: the same job goes on
-from there, another is refused. The list is flushed to the disk line by line and survives a crash of
-the program; what a power failure leaves of the newest chunks is up to the file system.
+The group on disk is made aside and put in its place whole, is marked partial until `complete`, and until
+then holds a list of its finished blocks (`journal`) behind a fingerprint of the settings: the same job on
+the same data goes on from there, another is refused. A block is listed once it is on the disk, so that
+neither a killed program nor a power failure leaves a listed block that is not there.
 """
 
 from __future__ import annotations
 
-import errno
-import json
-import os
-import re
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal
 
 import dask.array as da
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
+from napari_crimson.blocks import Region
 from napari_crimson.errors import CrimsonError
-from napari_crimson.io.ome_zarr import NAMESPACE, bands_first, bands_last, create_group, disk_dims
+from napari_crimson.io.ome_zarr import bands_last, create_group, disk_dims
+from napari_crimson.journal import Done, Journal
 from napari_crimson.lock import Lock
-from napari_crimson.stream import Region, Results
+from napari_crimson.origin import changes, same_pixels
+from napari_crimson.result_store import (
+    KEPT,
+    check_space,
+    clear,
+    disk_errors,
+    open_arrays,
+    own_attrs,
+    put_in_place,
+    replace_attrs,
+    write_block,
+)
+from napari_crimson.stream import Results
 
-__all__ = ["MemorySink", "ZarrSink"]
+__all__ = ["MemorySink", "Resume", "ZarrSink"]
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_KEPT = ". Finished blocks are kept: the same call goes on from there"
+Resume = bool | Literal["damaged"]
+
 _RECORD = "blocks.txt"  # inside an array's folder, where nothing takes it for an array
+_TOLD = ("remover", "convention", "sha256", "dark", "reference", "lit_cm1", "recipe", "version")  # of a job, where it differs
 
 
 class MemorySink:
@@ -44,17 +52,21 @@ class MemorySink:
 
     def __init__(self, shape: tuple[int, ...], names: Sequence[str]) -> None:
         self.arrays = {name: np.full(shape, np.nan, dtype=np.float32) for name in names}
-        self._finished: dict[int, int] = {}
+        self._done: dict[int, Done] = {}
 
-    def write(self, block: int, region: Region, results: Results, bad_pixels: int) -> None:
+    def write(self, block: int, region: Region, results: Results, bad_pixels: int, damage: str = "") -> None:
         """Keep the results (*region shape, W) of a block."""
         for name, array in self.arrays.items():
             array[region] = results[name]
-        self._finished[block] = bad_pixels
+        self._done[block] = Done(bad_pixels=bad_pixels, damage=damage)
 
     def finished(self) -> dict[int, int]:
         """Give the blocks kept so far, with the number of bad pixels in each."""
-        return dict(self._finished)
+        return {block: done.bad_pixels for block, done in self._done.items()}
+
+    def damaged(self) -> dict[int, str]:
+        """Give those of them that could not be read, and why."""
+        return {block: done.damage for block, done in self._done.items() if done.damage}
 
     def lazy(self, name: str) -> NDArray[np.float32]:
         """The result (..., y, x, W) as it stands: the array itself."""
@@ -80,14 +92,17 @@ class ZarrSink:
     names : sequence of str
         Arrays to write, float32.
     fingerprint : str
-        Of input and settings: the same job, the same string.
+        Of settings and spectra: the same job, the same string.
     tile : tuple of int
         Extent of a chunk along (y, x).
     steps, attrs : mapping
         For `create_group`; attrs need a list ``history``.
-    resume : bool
+    origin : mapping
+        The data behind the stack, of `origin_of`.
+    resume : bool or "damaged"
         Go on with an earlier run of the same job, and keep away from any other; else begin anew in
-        place of an earlier result.
+        place of an earlier result. ``"damaged"``: go on, take data that have changed for repaired
+        ones, and do the blocks again that could not be read.
 
     Attributes
     ----------
@@ -99,8 +114,8 @@ class ZarrSink:
     Raises
     ------
     CrimsonError
-        If the folder holds something else or the result of another job, another process writes to
-        it, it cannot be written, or the disk is far too small.
+        If the folder holds something else, the result of another job or of data that have changed
+        since, another process writes to it, it cannot be written, or the disk is far too small.
     """
 
     def __init__(
@@ -115,41 +130,49 @@ class ZarrSink:
         tile: tuple[int, int],
         steps: Mapping[str, float],
         attrs: Mapping[str, Any],
-        resume: bool,
+        origin: Mapping[str, Any],
+        resume: Resume,
     ) -> None:
         self.path, self.dims = path, dims
         self.align = (*(1,) * (len(dims) - 3), *tile)
-        self._record = path / names[0] / _RECORD
-        self._finished: dict[int, int] = {}
-        with _disk_errors(path):
+        self._journal = Journal(path / names[0] / _RECORD)
+        self._done: dict[int, Done] = {}
+        noted = {**attrs, "status": "partial", "fingerprint": fingerprint, "origin": dict(origin)}
+        with disk_errors(path):
             self._lock = Lock(path)
         try:
-            with _disk_errors(path):
-                if not (resume and self._take_up(fingerprint)):
-                    _clear(path)
-                    _check_space(path, 4 * prod(shape) * len(names))
-                    attrs = {**attrs, "status": "partial", "fingerprint": fingerprint}
-                    create_group(path, dims, shape, wavenumber, dict.fromkeys(names, "float32"), steps=steps, attrs=attrs, chunks=tile)
-                    self._append(fingerprint)
-                self._group = zarr.open_group(path, mode="r+")
-                self.arrays: dict[str, zarr.Array[Any]] = {name: cast("zarr.Array[Any]", self._group[name]) for name in names}
+            with disk_errors(path):
+                if not (resume and self._take_up(noted, redo=resume == "damaged")):
+                    clear(path)
+                    check_space(path, 4 * prod(shape) * len(names))
+                    with put_in_place(path) as aside:
+                        variables = dict.fromkeys(names, "float32")
+                        create_group(aside, dims, shape, wavenumber, variables, steps=steps, attrs=noted, chunks=tile)
+                        Journal(aside / names[0] / _RECORD).begin(fingerprint)
+                self.arrays = open_arrays(path, names)
         except BaseException:
             self.close()
             raise
 
-    def write(self, block: int, region: Region, results: Results, bad_pixels: int) -> None:
+    def write(self, block: int, region: Region, results: Results, bad_pixels: int, damage: str = "") -> None:
         """Keep the results (*region shape, W) of a block."""
-        spans = dict(zip(self.dims, (*region, slice(None)), strict=True))
-        where = tuple(spans[dim] for dim in disk_dims(self.dims))
-        with _disk_errors(self.path, _KEPT):
-            for name, array in self.arrays.items():
-                array[where] = bands_first(results[name], self.dims)
-            self._append(f"{block} {bad_pixels}")
-        self._finished[block] = bad_pixels
+        write_block(self.path, self.arrays, self.dims, region, results)
+        self.note(block, bad_pixels, damage)
+
+    def note(self, block: int, bad_pixels: int, damage: str = "") -> None:
+        """List a block that has been written, here or by another process with `write_block`."""
+        done = Done(bad_pixels=bad_pixels, damage=damage)
+        with disk_errors(self.path, KEPT):
+            self._journal.add(block, done)
+        self._done[block] = done
 
     def finished(self) -> dict[int, int]:
         """Give the blocks kept so far, with the number of bad pixels in each."""
-        return dict(self._finished)
+        return {block: done.bad_pixels for block, done in self._done.items()}
+
+    def damaged(self) -> dict[int, str]:
+        """Give those of them that could not be read, and why."""
+        return {block: done.damage for block, done in self._done.items() if done.damage}
 
     def lazy(self, name: str) -> da.Array:
         """The result (..., y, x, W) as it stands when computed, spectra whole in each chunk."""
@@ -160,88 +183,63 @@ class ZarrSink:
 
     def complete(self, attrs: Mapping[str, Any]) -> None:
         """Mark the result as complete, add to its attributes, and drop the list of blocks."""
-        ours = dict(cast("dict[str, Any]", self._group.attrs[NAMESPACE]))
-        if ours["status"] == "complete":
+        ours = own_attrs(self.path)
+        if ours is None or ours["status"] == "complete":
             return
-        ours |= {**attrs, "status": "complete", "blocks": len(self._finished), "bad_pixels": sum(self._finished.values())}
-        with _disk_errors(self.path, _KEPT):
-            self._group.attrs[NAMESPACE] = ours
-            self._record.unlink(missing_ok=True)
+        ours |= {**attrs, "status": "complete", "blocks": len(self._done), "bad_pixels": sum(self.finished().values())}
+        with disk_errors(self.path, KEPT):
+            replace_attrs(self.path, ours)
+            self._journal.remove()
 
     def close(self) -> None:
         """Give the folder free for other processes."""
         self._lock.release()
 
-    def _take_up(self, fingerprint: str) -> bool:
+    def _take_up(self, noted: Mapping[str, Any], *, redo: bool) -> bool:
         """Find the finished blocks of an earlier run of the same job; False if there is nothing to go on with."""
-        ours = _own_attrs(self.path)
+        ours = own_attrs(self.path)
         if ours is None:
             return False
-        if ours["fingerprint"] != fingerprint:
-            raise CrimsonError(
-                f"{self.path} holds a {ours['status']} result of another stack or other settings; "
-                "choose another output, delete it, or say resume=False to replace it"
-            )
-        if ours["status"] == "complete":
-            self._finished = dict.fromkeys(range(ours["blocks"]), 0) | {0: ours["bad_pixels"]}  # which block had them is not kept
-            return True
-        try:
-            text = self._record.read_text(encoding="latin-1")  # a character a byte
-        except FileNotFoundError:
+        done = _listed(ours) if ours["status"] == "complete" else self._journal.read(ours["fingerprint"])
+        if done is None:
             return False
-        sound = re.match(rf"{fingerprint}\n((?:\d+ \d+\n)*)", text)  # a torn last line counts for nothing
-        if sound is None:
-            return False
-        self._finished = {int(block): int(bad) for block, bad in map(str.split, sound[1].splitlines())}
-        os.truncate(self._record, sound.end())
+        damaged = [block for block, one in done.items() if one.damage]
+        _check_same(self.path, ours, noted, damaged=len(damaged), redo=redo)
+        if redo and damaged:
+            done = {block: one for block, one in done.items() if not one.damage}
+            self._journal.begin(ours["fingerprint"], done)
+            replace_attrs(self.path, {**{key: value for key, value in ours.items() if key != "damaged"}, **noted})
+        if ours["status"] == "partial":
+            for torn in self.path.rglob("*.partial"):  # what a killed run was just writing
+                torn.unlink()
+        self._done = done
         return True
 
-    def _append(self, line: str) -> None:
-        """Add a line to the list of blocks and see it to the disk."""
-        with self._record.open("a", encoding="ascii", newline="\n") as file:
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+
+def _listed(ours: Mapping[str, Any]) -> dict[int, Done]:
+    """The blocks of a complete result; which of the sound ones had the bad pixels is not kept."""
+    done = dict.fromkeys(range(ours["blocks"]), Done(bad_pixels=0))
+    damaged = {entry["block"]: Done(bad_pixels=entry["pixels"], damage=entry["reason"]) for entry in ours.get("damaged", ())}
+    rest = ours["bad_pixels"] - sum(one.bad_pixels for one in damaged.values())
+    sound = next((block for block in done if block not in damaged), None)
+    return done | ({} if sound is None else {sound: Done(bad_pixels=rest)}) | damaged
 
 
-def _own_attrs(path: Path) -> dict[str, Any] | None:
-    """Give what an earlier run noted, None where there is nothing; raise for anything that is not ours."""
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return None
-    ours: dict[str, Any] = {}
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        ours = dict(json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"][NAMESPACE])
-    if "fingerprint" not in ours:
-        raise CrimsonError(f"{path} exists and is no result of a background removal; it is left as it is, choose another output")
-    return ours
-
-
-def _clear(path: Path) -> None:
-    """Delete an earlier result of ours, and only if nothing else has been put beside it."""
-    if _own_attrs(path) is None:
-        return
-    others = [entry.name for entry in path.iterdir() if not (entry.name == "zarr.json" or (entry / "zarr.json").is_file())]
-    if others:
-        raise CrimsonError(f"{path} also holds {', '.join(sorted(others))}; move that away, or choose another output")
-    shutil.rmtree(path)
-
-
-def _check_space(path: Path, size: int) -> None:
-    """Refuse what cannot fit however well it compresses; where it is merely tight, the write will tell."""
-    free = shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.exists())).free
-    if free < 0.05 * size:
+def _check_same(path: Path, ours: Mapping[str, Any], noted: Mapping[str, Any], *, damaged: int, redo: bool) -> None:
+    """Raise unless the earlier run was of the same data and the same settings."""
+    then, now = ours.get("origin", {}), noted["origin"]
+    changed = changes(then, now) if ours.get("source") == noted.get("source") else ""
+    repaired = redo and damaged and same_pixels(then, now)
+    if changed and not repaired:
+        cure = "" if not damaged or redo else f", say resume='damaged' if it has been repaired, to do its {damaged} damaged blocks again"
         raise CrimsonError(
-            f"{path}: {size / 2**30:.3g} GiB of results for a disk with {free / 2**30:.3g} GiB free; "
-            "make room, choose another output, or give fewer wavenumbers or pixels"
+            f"the data behind {path} have changed since this {ours['status']} result was begun ({changed}); "
+            f"put them back as they were{cure}, or say resume=False to begin anew"
         )
-
-
-@contextmanager
-def _disk_errors(path: Path, kept: str = "") -> Iterator[None]:
-    """Tell of a disk that is full or closed to us as what it is to the user."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        cure = "make room or choose another output" if error.errno in _FULL else "choose another output, in a folder you may write to"
-        raise CrimsonError(f"cannot write {path}: {reason}; {cure}{kept}") from error
+    if ours["fingerprint"] != noted["fingerprint"]:
+        keys = [key for key in _TOLD if key in noted and ours.get(key) != noted[key]]
+        told = [f"{key} {ours.get(key)} then, {noted[key]} now" for key in keys if key != "recipe" or len(keys) == 1]
+        raise CrimsonError(
+            f"{path} holds a {ours['status']} result of another stack or other settings{f' ({told[0]})' if told else ''}; "
+            "choose another output, delete it, or say resume=False to replace it"
+        )

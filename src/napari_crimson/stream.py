@@ -1,8 +1,9 @@
 """The one loop: read a block of pixels ahead, correct it, write it behind, tell how far it is.
 
-`plan_blocks` cuts the pixels into blocks, no spectrum is ever cut; `stream` is a generator over them,
-and stopping is closing it. Where results go is a `Sink` (see `sinks`), what is done to them a
-function of spectra (see `remove`): this module knows neither files nor removers.
+`stream` is a generator over the blocks, and stopping is closing it. A read or write that may succeed later is tried
+again for a while (`faults`); a block whose bytes are damaged gets NaN, and the loop goes on. Where results go is a
+`Sink` (see `sinks`), what is done to them a function of spectra (see `correction`): this module knows neither files
+nor removers.
 """
 
 from __future__ import annotations
@@ -12,29 +13,30 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby, product
-from math import ceil, prod
+from itertools import groupby
+from threading import Event
 from typing import Any, Protocol
 
 import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK_BYTES", "Correct", "Progress", "Region", "Results", "Sink", "plan_blocks", "stream"]
+from napari_crimson.blocks import Region, pixels
+from napari_crimson.errors import DamagedError, UnreachableError
+from napari_crimson.faults import persist
 
-Region = tuple[slice, ...]
+__all__ = ["Correct", "Loop", "Progress", "Results", "Sink", "Tally", "correct_block", "read_block", "stream"]
+
 Results = Mapping[str, NDArray[np.float32]]
 Correct = Callable[[NDArray[Any]], Results]
-
-BLOCK_BYTES = 16 * 2**20  # of float32 spectra: about a second of a network on a laptop, so stopping is prompt
-_BLOCKS, _PIXELS = 32, 256  # a small stack also shows progress, in this many blocks, but none smaller than this
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """How far the loop is, after the block of pixels `region` has been written.
 
-    `bad_pixels` have no result; `spectra_per_s` is the rate of this run, without blocks of an earlier one.
+    `bad_pixels` have no result, those of `damaged_blocks`, which could not be read, among them; `spectra_per_s` is
+    the rate of this run, without blocks of an earlier one.
     """
 
     region: Region
@@ -43,6 +45,7 @@ class Progress:
     pixels_done: int
     pixels: int
     bad_pixels: int
+    damaged_blocks: int
     spectra_per_s: float
     seconds_left: float
 
@@ -54,11 +57,14 @@ class Sink(Protocol):
     def arrays(self) -> Mapping[str, Any]:
         """The results by name, as they fill in."""
 
-    def write(self, block: int, region: Region, results: Results, bad_pixels: int) -> None:
-        """Keep the results (*region shape, W) of a block; called from one thread, block after block."""
+    def write(self, block: int, region: Region, results: Results, bad_pixels: int, damage: str = "") -> None:
+        """Keep the results (*region shape, W) of a block, and why it could not be read; called from one thread, block after block."""
 
     def finished(self) -> dict[int, int]:
         """Give the blocks kept so far, with the number of bad pixels in each."""
+
+    def damaged(self) -> dict[int, str]:
+        """Give those of them that could not be read, and why."""
 
     def lazy(self, name: str) -> Any:
         """Give a result (..., y, x, W) as xarray takes it, as it stands when computed."""
@@ -68,42 +74,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of whatever is held; what was written stays."""
-
-
-def plan_blocks(
-    shape: tuple[int, ...],
-    chunks: tuple[tuple[int, ...], ...],
-    /,
-    *,
-    align: tuple[int, ...] | None = None,
-    block_bytes: int = BLOCK_BYTES,
-) -> list[Region]:
-    """Cut the pixels of a stack into blocks, each pixel once.
-
-    Blocks that lie in the same chunk of the input follow each other, so that `stream` reads it once.
-
-    Parameters
-    ----------
-    shape : tuple
-        Of the stack, ``(..., y, x, wavenumber)``.
-    chunks : tuple of tuple
-        Of the input, as of a dask array.
-    align : tuple, optional
-        Chunks of the sink over the pixel dims: blocks begin and end on their borders.
-    block_bytes : int
-        Largest size of a block as float32, unless a chunk of the sink is larger.
-    """
-    sizes = shape[:-1]
-    align = align or (1,) * len(sizes)
-    pixels = max(1, min(block_bytes // (4 * shape[-1]), max(_PIXELS, ceil(prod(sizes) / _BLOCKS))))
-
-    cells = [_cells(*axis) for axis in zip(sizes, chunks[:-1], align, strict=True)]
-    longest = [max(stop - start for start, stop in axis) for axis in cells]
-    room = pixels // prod(longest)  # how many cells make up a block
-    for axis in reversed(range(len(sizes))):
-        cells[axis] = _join(cells[axis], longest[axis] * max(1, room))
-        room //= ceil(max(stop - start for start, stop in cells[axis]) / longest[axis])
-    return [region for cell in product(*cells) for region in _cut(cell, align, pixels)]
 
 
 def stream(cars: da.Array, correct: Correct, sink: Sink, regions: Sequence[Region]) -> Generator[Progress, None, None]:
@@ -123,51 +93,84 @@ def stream(cars: da.Array, correct: Correct, sink: Sink, regions: Sequence[Regio
     sink : Sink
         Keeps the results; blocks it has already are passed over.
     regions : sequence
-        The blocks, of `plan_blocks`.
+        The blocks, of `blocks.plan_blocks`.
 
     Yields
     ------
     Progress
         After each block that has been written.
+
+    Raises
+    ------
+    UnreachableError
+        If the input or the sink did not answer for as long as `faults` waits; what has been written stays.
     """
     finished = sink.finished()
     todo = [block for block in range(len(regions)) if block not in finished]
-    tally = _Tally(regions, finished)
+    tally = Tally(regions, finished, damaged=len(sink.damaged()))
     reader, writer = ThreadPoolExecutor(1, "crimson-read"), ThreadPoolExecutor(1, "crimson-write")
-    pending: deque[tuple[int, int, Future[None]]] = deque()
+    pending: deque[tuple[int, int, str, Future[None]]] = deque()
+    stopped = Event()
+
+    def write(*kept: Any) -> None:
+        persist(lambda: sink.write(*kept), stopped=stopped)
+
+    def written() -> Progress:
+        block, bad, damage, write = pending.popleft()
+        write.result()  # raises what the write raised
+        return tally.count(block, bad, damage)
+
     try:
-        for block, spectra in _read_ahead(cars, regions, todo, reader):
-            while pending and pending[0][2].done():
-                yield tally.count(*pending.popleft())
-            results = correct(spectra)
-            bad = int(np.isnan(next(iter(results.values()))).all(axis=1).sum())
-            shape = tuple(part.stop - part.start for part in regions[block])
-            shaped = {name: values.reshape(*shape, -1) for name, values in results.items()}
-            pending.append((block, bad, writer.submit(sink.write, block, regions[block], shaped, bad)))
+        for block, spectra, damage in _read_ahead(cars, regions, todo, reader, stopped):
+            while pending and pending[0][-1].done():
+                yield written()
+            results, bad = correct_block(spectra, correct)
+            pending.append((block, bad, damage, writer.submit(write, block, regions[block], results, bad, damage)))
             while len(pending) > 1:
-                yield tally.count(*pending.popleft())
+                yield written()
         while pending:
-            yield tally.count(*pending.popleft())
+            yield written()
     finally:
+        stopped.set()
         reader.shutdown(cancel_futures=True)
         writer.shutdown()
 
 
-class _Tally:
+def read_block(cars: da.Array, region: Region, *, stopped: Event | None = None) -> tuple[NDArray[Any], str]:
+    """Read a block (*region shape, W), with patience; NaN, and the reason, if its bytes are damaged."""
+    try:
+        return _compute(cars, region, stopped), ""
+    except DamagedError as error:
+        shape = (*(part.stop - part.start for part in region), cars.shape[-1])
+        return np.full(shape, np.nan, dtype=np.float32), str(error)
+
+
+def correct_block(spectra: NDArray[Any], correct: Correct) -> tuple[Results, int]:
+    """Correct a block (..., W): its results in the same shape, and the number of bad pixels."""
+    results = correct(spectra.reshape(-1, spectra.shape[-1]))
+    bad = int(np.isnan(next(iter(results.values()))).all(axis=1).sum())
+    return {name: values.reshape(spectra.shape) for name, values in results.items()}, bad
+
+
+Loop = Callable[[da.Array, Correct, Sink, Sequence[Region]], Generator[Progress, None, None]]
+
+
+class Tally:
     """Counts blocks and pixels, and the time they took."""
 
-    def __init__(self, regions: Sequence[Region], finished: Mapping[int, int]) -> None:
+    def __init__(self, regions: Sequence[Region], finished: Mapping[int, int], *, damaged: int) -> None:
         self.regions = regions
-        self.sizes = [prod(part.stop - part.start for part in region) for region in regions]
-        self.blocks = len(finished)
+        self.sizes = [pixels(region) for region in regions]
+        self.blocks, self.damaged = len(finished), damaged
         self.pixels = self.before = sum(self.sizes[block] for block in finished)
         self.total = sum(self.sizes)
         self.bad = sum(finished.values())
         self.start = time.perf_counter()
 
-    def count(self, block: int, bad: int, written: Future[None]) -> Progress:
-        written.result()  # raises what the write raised
+    def count(self, block: int, bad: int, damage: str) -> Progress:
+        """Count a block that has been written."""
         self.blocks += 1
+        self.damaged += bool(damage)
         self.pixels += self.sizes[block]
         self.bad += bad
         rate = (self.pixels - self.before) / max(time.perf_counter() - self.start, 1e-9)
@@ -178,35 +181,53 @@ class _Tally:
             pixels_done=self.pixels,
             pixels=self.total,
             bad_pixels=self.bad,
+            damaged_blocks=self.damaged,
             spectra_per_s=rate,
             seconds_left=(self.total - self.pixels) / rate,
         )
 
 
 def _read_ahead(
-    cars: da.Array, regions: Sequence[Region], todo: Sequence[int], reader: ThreadPoolExecutor
-) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Give the blocks and their spectra (N, W), reading the chunks of the next ones meanwhile.
+    cars: da.Array, regions: Sequence[Region], todo: Sequence[int], reader: ThreadPoolExecutor, stopped: Event
+) -> Iterator[tuple[int, NDArray[Any], str]]:
+    """Give the blocks, their spectra and what is wrong with them, reading the chunks of the next ones meanwhile.
 
-    Whole chunks are read, once each, because dask computes a chunk in full for any part of it.
+    Whole chunks are read, once each, because dask computes a chunk in full for any part of it; where that meets damage,
+    block by block, to lose no more than must be.
     """
     borders = [np.cumsum((0, *sizes)) for sizes in cars.chunks[:-1]]
     groups = groupby(todo, key=lambda block: _hull(regions[block], borders))
     hulls = [(hull, list(blocks)) for hull, blocks in groups]
 
-    def read(hull: tuple[tuple[int, int], ...]) -> NDArray[Any]:
-        values: NDArray[Any] = cars[tuple(slice(*span) for span in hull)].compute(scheduler="synchronous")
+    def read(hull: tuple[tuple[int, int], ...], blocks: list[int]) -> list[tuple[int, NDArray[Any], str]]:
+        try:
+            values = _compute(cars, tuple(slice(*span) for span in hull), stopped)
+        except DamagedError:
+            return [(block, *read_block(cars, regions[block], stopped=stopped)) for block in blocks]
+        starts = [start for start, _ in hull]
+        parts = [tuple(slice(cut.start - at, cut.stop - at) for cut, at in zip(regions[block], starts, strict=True)) for block in blocks]
+        return [(block, values[part], "") for block, part in zip(blocks, parts, strict=True)]
+
+    reads = (reader.submit(read, *group) for group in hulls)  # each begins when asked for
+    ahead = next(reads, None)
+    while ahead is not None:
+        blocks = ahead.result()
+        ahead = next(reads, None)
+        yield from blocks
+
+
+def _compute(cars: da.Array, region: Region, stopped: Event | None) -> NDArray[Any]:
+    """The values of a region, with patience."""
+
+    def compute() -> NDArray[Any]:
+        try:
+            values: NDArray[Any] = cars[region].compute(scheduler="synchronous")
+        except OSError as error:  # of an array that did not come from `io`, which tells by itself
+            cure = "is its file still there, and its disk or share connected?"
+            raise UnreachableError(f"the stack cannot be read now ({error}); {cure}") from error
         return values
 
-    reads = (reader.submit(read, hull) for hull, _ in hulls)  # each begins when asked for
-    ahead = next(reads, None)
-    for hull, blocks in hulls:
-        assert ahead is not None
-        values = ahead.result()
-        ahead = next(reads, None)
-        for block in blocks:
-            part = tuple(slice(cut.start - start, cut.stop - start) for cut, (start, _) in zip(regions[block], hull, strict=True))
-            yield block, values[part].reshape(-1, values.shape[-1])
+    return persist(compute, stopped=stopped)
 
 
 def _hull(region: Region, borders: Sequence[NDArray[np.int64]]) -> tuple[tuple[int, int], ...]:
@@ -215,33 +236,3 @@ def _hull(region: Region, borders: Sequence[NDArray[np.int64]]) -> tuple[tuple[i
         (int(edge[np.searchsorted(edge, cut.start, "right") - 1]), int(edge[np.searchsorted(edge, cut.stop, "left")]))
         for cut, edge in zip(region, borders, strict=True)
     )
-
-
-def _cells(size: int, chunks: tuple[int, ...], step: int) -> list[tuple[int, int]]:
-    """Cut an axis where a border of the input meets one of the sink."""
-    borders = [int(border) for border in np.cumsum(chunks) if border % step == 0 and border < size]
-    return list(zip([0, *borders], [*borders, size], strict=True))
-
-
-def _join(cells: list[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
-    """Join neighbours up to an extent of `limit`."""
-    joined = cells[:1]
-    for start, stop in cells[1:]:
-        if stop - joined[-1][0] <= limit:
-            joined[-1] = (joined[-1][0], stop)
-        else:
-            joined.append((start, stop))
-    return joined
-
-
-def _cut(cell: tuple[tuple[int, int], ...], align: tuple[int, ...], pixels: int) -> Iterator[Region]:
-    """Cut a cell into blocks of about `pixels`, of whole steps of `align`, the last axis longest."""
-    tiles = max(1, pixels // prod(min(step, stop - start) for step, (start, stop) in zip(align, cell, strict=True)))
-    axes: list[list[slice]] = []
-    for (start, stop), step in zip(reversed(cell), reversed(align), strict=True):
-        there = ceil((stop - start) / step)
-        parts = ceil(there / min(there, tiles))
-        extent = ceil(there / parts) * step
-        tiles = max(1, tiles // ceil(there / parts))
-        axes.insert(0, [slice(at, min(at + extent, stop)) for at in range(start, stop, extent)])
-    yield from product(*axes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from napari_crimson.stream import Progress
 
-__all__ = ["Ahead", "Phase", "Report", "part_done", "status_text"]
+__all__ = ["Ahead", "Phase", "Report", "duration", "part_done", "status_text"]
 
 _THIN = "\u202f"  # narrow no-break space between thousands
 
@@ -58,16 +58,18 @@ def status_text(report: Report) -> str:
         done = f"Complete: {_count(progress.pixels)} pixels"
     rate = f"{_count(progress.spectra_per_s)} spectra/s"
     if report.phase == "running":
-        rate += f" · {_duration(progress.seconds_left)} left"
+        rate += f" · {duration(progress.seconds_left)} left"
     bad = f"\nPixels without a spectrum, left NaN: {_count(progress.bad_pixels)}" if progress.bad_pixels else ""
-    return f"{done}\n{rate}{bad}"
+    lost = f"\nBlocks that could not be read, left NaN: {_count(progress.damaged_blocks)}" if progress.damaged_blocks else ""
+    return f"{done}\n{rate}{bad}{lost}"
 
 
 def _count(number: float) -> str:
     return f"{number:,.0f}".replace(",", _THIN)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes}:{rest:02}"

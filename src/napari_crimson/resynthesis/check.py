@@ -12,10 +12,10 @@ import xarray as xr
 from dask.base import compute
 from numpy.typing import ArrayLike, NDArray
 
+from napari_crimson.blocks import plan_blocks
 from napari_crimson.prepare.step import lazy_cars
 from napari_crimson.resynthesis.plan import Plan, lazy_raman, plan_check
 from napari_crimson.resynthesis.spectra import CheckSettings
-from napari_crimson.stream import plan_blocks
 
 __all__ = ["check", "run_check"]
 

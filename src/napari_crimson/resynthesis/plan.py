@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from napari_crimson.blocks import plan_blocks
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare import NoiseModel
 from napari_crimson.prepare.step import finite_spectrum, float_spectra, lazy_cars
@@ -25,7 +26,6 @@ from napari_crimson.resynthesis.spectra import (
     standard_deviation,
 )
 from napari_crimson.resynthesis.usual import Usual, learn
-from napari_crimson.stream import plan_blocks
 
 __all__ = ["Plan", "lazy_raman", "plan_check"]
 

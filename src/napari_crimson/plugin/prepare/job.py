@@ -76,14 +76,18 @@ class PrepareJob(BackgroundJob):
 
     def _fill(self, values: NDArray[Any], stack: xr.Dataset) -> Generator[Any, None, None]:
         """Compute the intensities into `values`, block by block."""
+        from napari_crimson.blocks import plan_blocks
+        from napari_crimson.errors import DamagedError
         from napari_crimson.sinks import MemorySink
-        from napari_crimson.stream import plan_blocks, stream
+        from napari_crimson.stream import stream
 
         lazy, sink = stack["cars"].data, MemorySink(values.shape, [])
         sink.arrays["cars"] = values  # of the type it has: saturated counts are told by it
         with closing(stream(lazy, lambda spectra: {"cars": spectra}, sink, plan_blocks(lazy.shape, lazy.chunks))) as blocks:
             for progress in blocks:
                 self._progress = progress
+                if progress.damaged_blocks:  # integers have no NaN to leave a hole by
+                    raise DamagedError(next(iter(sink.damaged().values())))
                 if self._stop.is_set():
                     return
                 yield progress

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
+    from napari_crimson.blocks import Region
     from napari_crimson.remove import Removal
-    from napari_crimson.stream import Region
 
 __all__ = ["LiveLayer", "growing_data", "sample_block"]
 

@@ -1,0 +1,101 @@
+"""The list of finished blocks beside a result on disk, and what keeps it from being ahead of the disk.
+
+A file of lines: the fingerprint of the job, then ``<block> <bad pixels>`` for each finished block, with the reason as a JSON
+text behind it where the block could not be read. A line is written once the block itself is on the disk (`to_disk`), and is
+seen there itself before the next. A line that a crash has torn counts for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Done", "Journal", "replace_file", "to_disk"]
+
+_LINE = re.compile(r'(\d+) (\d+)(?: ("[^\n]*"))?\n')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A finished block: how many of its pixels have no result, and why it could not be read, if it could not."""
+
+    bad_pixels: int
+    damage: str = ""
+
+
+class Journal:
+    """The list in the file `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def begin(self, fingerprint: str, blocks: dict[int, Done] | None = None) -> None:
+        """Begin a list in place of any earlier one, with the blocks that are finished already."""
+        lines = (_line(block, done) for block, done in (blocks or {}).items())
+        replace_file(self.path, "".join([f"{fingerprint}\n", *lines]))
+
+    def read(self, fingerprint: str) -> dict[int, Done] | None:
+        """The finished blocks, a torn end cut off; None where the list is missing, or of another job."""
+        try:
+            text = self.path.read_text(encoding="latin-1")  # a character a byte
+        except FileNotFoundError:
+            return None
+        if not text.startswith(f"{fingerprint}\n"):
+            return None
+        at = len(fingerprint) + 1
+        blocks = {}
+        while line := _LINE.match(text, at):
+            blocks[int(line[1])] = Done(bad_pixels=int(line[2]), damage=json.loads(line[3]) if line[3] else "")
+            at = line.end()
+        os.truncate(self.path, at)
+        return blocks
+
+    def add(self, block: int, done: Done) -> None:
+        """Note a block that is on the disk."""
+        with self.path.open("a", encoding="ascii", newline="\n") as file:
+            file.write(_line(block, done))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def remove(self) -> None:
+        """Drop the list."""
+        self.path.unlink(missing_ok=True)
+
+
+def to_disk(files: Iterable[Path], within: Path) -> None:
+    """See files, as far as they exist, and the folders they lie in up to `within`, to the disk: they survive a power failure."""
+    folders: set[Path] = {within}
+    for path in files:
+        folders.update(parent for parent in path.parents if parent.is_relative_to(within))
+        if path.exists():
+            _flush(path)
+    if sys.platform != "win32":  # which lets no folder be opened, and keeps its entries in order by itself
+        for folder in sorted(folders, key=lambda folder: -len(folder.parts)):
+            if folder.exists():
+                _flush(folder)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Give a file a new text: after a crash it has the old one or the new one, whole."""
+    fresh = path.with_name(f"{path.name}.partial")
+    fresh.write_text(text, encoding="utf-8", newline="\n")
+    _flush(fresh)
+    fresh.replace(path)
+    to_disk((), path.parent)
+
+
+def _line(block: int, done: Done) -> str:
+    return f"{block} {done.bad_pixels}{' ' + json.dumps(done.damage) if done.damage else ''}\n"
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY if sys.platform != "win32" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

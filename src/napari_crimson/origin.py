@@ -1,0 +1,112 @@
+"""Whether the data behind a stack are still what they were: size, time of change, samples of the content, two pixels.
+
+A run that is taken up again, tomorrow or after a crash, must not join the halves of two different stacks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from napari_crimson.errors import DamagedError
+
+__all__ = ["changes", "origin_of", "same_pixels"]
+
+_SAMPLE_BYTES, _SAMPLES = 2**16, 16  # a mebibyte of each file; of a folder, of as many files
+_CLOCK_S = 2.0  # what file systems round times to
+
+
+def origin_of(source: str, cars: da.Array, *, apart_from: Path | None = None, rounded: bool = False) -> dict[str, Any]:
+    """Describe what is behind a stack, in plain values: the file or folder `source`, if there is one, and two pixels.
+
+    `apart_from` is a folder that does not belong to it. Of a stack that was made with `rounded` results, pixels count to four
+    digits: another number of threads may round an SVD otherwise. A pixel that cannot be read is ``""``.
+    """
+    path = Path(source) if source else None
+    files = {} if path is None or not path.exists() else _files(path, apart_from)
+    return {"pixels": _pixels(cars, rounded=rounded)} | (_described(files) if files else {})
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What of an origin has changed, in words; empty if nothing."""
+    found = []
+    for key, word in (("files", "files"), ("size", "bytes")):
+        if key in before and key in now and before[key] != now[key]:
+            found.append(f"{before[key]:,} {word} then, {now[key]:,} now")
+    if "modified" in before and "modified" in now and abs(before["modified"] - now["modified"]) > _CLOCK_S:
+        found.append(f"last changed {_date(before['modified'])} then, {_date(now['modified'])} now")
+    if before.get("sample") != now.get("sample") and "sample" in before and "sample" in now:
+        found.append("its content differs")
+    if not found and not same_pixels(before, now):
+        found.append("its pixels differ")
+    return "; ".join(found)
+
+
+def same_pixels(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Tell whether the pixels that could be read both times are the same."""
+    pairs = zip(before.get("pixels", ()), now.get("pixels", ()), strict=False)
+    return all(a == b for a, b in pairs if a and b)
+
+
+def _files(path: Path, apart_from: Path | None) -> dict[str, Path]:
+    """All files of a file or folder, by their names within it."""
+    if not path.is_dir():
+        return {path.name: path}
+    kept: dict[str, Path] = {}
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if apart_from is None or (Path(folder) / name).resolve() != apart_from.resolve()]
+        kept |= {str((Path(folder) / name).relative_to(path)): Path(folder) / name for name in names if not name.endswith(".lock")}
+    return dict(sorted(kept.items()))
+
+
+def _described(files: Mapping[str, Path]) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    stats = [file.stat() for file in files.values()]
+    for name, stat in zip(files, stats, strict=True):
+        digest.update(f"{name} {stat.st_size}\n".encode("utf-8", "surrogateescape"))
+    for file in list(files.values())[:: -(-len(files) // _SAMPLES)]:
+        size = file.stat().st_size
+        with file.open("rb") as opened:
+            for part in range(_SAMPLES):
+                opened.seek(max(0, size - _SAMPLE_BYTES) * part // (_SAMPLES - 1))
+                digest.update(opened.read(_SAMPLE_BYTES))
+    return {
+        "files": len(files),
+        "size": sum(stat.st_size for stat in stats),
+        "modified": max(stat.st_mtime for stat in stats),
+        "sample": digest.hexdigest(),
+    }
+
+
+def _pixels(cars: da.Array, *, rounded: bool) -> list[str]:
+    """Digests of the pixel in the middle and the last one."""
+    middle, last = tuple(size // 2 for size in cars.shape[:-1]), tuple(size - 1 for size in cars.shape[:-1])
+    try:  # both at once: a chunk they share may be costly to make
+        pixels = da.compute(cars[middle], cars[last], scheduler="synchronous")  # type: ignore[no-untyped-call]
+    except DamagedError:
+        pixels = tuple(_readable(cars[at]) for at in (middle, last))
+    found = []
+    for pixel in pixels:
+        values = b"" if pixel is None else np.ascontiguousarray(pixel).tobytes()
+        if rounded and pixel is not None:
+            values = f"{pixel.mean():.3e} {pixel.std():.3e}".encode()
+        found.append(hashlib.sha256(values).hexdigest()[:16] if pixel is not None else "")
+    return found
+
+
+def _readable(pixel: da.Array) -> Any:
+    try:
+        return pixel.compute(scheduler="synchronous")  # type: ignore[no-untyped-call]
+    except DamagedError:
+        return None
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")

@@ -1,0 +1,89 @@
+"""A stack that has changed behind a run that is to be taken up."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_crimson.errors import DamagedError
+from napari_crimson.origin import changes, origin_of, same_pixels
+
+VALUES = np.random.default_rng(0).integers(0, 4000, (8, 9, 20)).astype("u2")
+CARS = da.from_array(VALUES, chunks=(4, 9, 20))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "in" / "cell.h5"
+    path.parent.mkdir()
+    path.write_bytes(np.random.default_rng(0).bytes(3_000_000))
+    return path
+
+
+def keep_time(path: Path, change: object) -> None:
+    """Change a file behind the back of its time stamp."""
+    before = path.stat()
+    change()
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_the_same_file_has_not_changed(file: Path) -> None:
+    assert changes(origin_of(str(file), CARS), origin_of(str(file), CARS)) == ""
+
+
+def test_size_time_and_content_are_told(file: Path) -> None:
+    before = origin_of(str(file), CARS)
+    with file.open("ab") as opened:
+        opened.write(b"more")
+    assert "3,000,000 bytes then, 3,000,004 now" in changes(before, origin_of(str(file), CARS))
+    before = origin_of(str(file), CARS)
+    os.utime(file, (0, 0))
+    assert changes(before, origin_of(str(file), CARS)).startswith("last changed")
+    before = origin_of(str(file), CARS)
+
+    def spoil() -> None:
+        with file.open("r+b") as opened:
+            opened.seek(100)
+            opened.write(b"\0\0\0\0")
+
+    keep_time(file, spoil)
+    assert changes(before, origin_of(str(file), CARS)) == "its content differs"
+
+
+def test_a_folder_is_known_by_all_its_files_but_not_by_the_result_within(file: Path) -> None:
+    folder, result = file.parent, file.parent / "out.zarr"
+    before = origin_of(str(folder), CARS, apart_from=result)
+    result.mkdir()
+    (result / "zarr.json").write_text("{}")
+    (folder / "out.zarr.lock").write_text("held")
+    assert changes(before, origin_of(str(folder), CARS, apart_from=result)) == ""
+    (folder / "second.h5").write_bytes(b"new")
+    assert "1 files then, 2 now" in changes(before, origin_of(str(folder), CARS, apart_from=result))
+
+
+def test_an_array_in_memory_is_known_by_two_of_its_pixels() -> None:
+    before = origin_of("array", CARS)
+    assert list(before) == ["pixels"]
+    assert changes(before, origin_of("array", CARS)) == ""
+    assert changes(before, origin_of("array", CARS + 1)) == "its pixels differ"
+
+
+def test_a_prepared_stack_may_be_rounded_otherwise() -> None:
+    near = da.from_array(VALUES * np.float32(1.0000001), chunks=(4, 9, 20))
+    assert changes(origin_of("", CARS, rounded=True), origin_of("", near, rounded=True)) == ""
+    assert changes(origin_of("", CARS, rounded=True), origin_of("", CARS * 1.1, rounded=True)) == "its pixels differ"
+
+
+def test_a_pixel_that_cannot_be_read_is_compared_with_nothing() -> None:
+    def spoil(chunk: np.ndarray, block_info: dict) -> np.ndarray:
+        if block_info[0]["chunk-location"][0] == 1:
+            raise DamagedError("second half")
+        return chunk
+
+    spoilt = origin_of("", CARS.map_blocks(spoil, dtype=CARS.dtype, meta=np.empty((0, 0, 0), CARS.dtype)))
+    assert spoilt["pixels"] == ["", ""]  # the middle row is the first of the second half
+    assert same_pixels(spoilt, origin_of("", CARS))
