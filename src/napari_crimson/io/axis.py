@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.io.inside import is_inside
 from napari_crimson.io.spectral import is_spectral, is_wavelength
 from napari_crimson.io.units import is_per_cm, nm_per_unit
 
@@ -54,6 +55,9 @@ def axis_beside(path: Path, lengths: tuple[int, ...]) -> tuple[NDArray[np.float6
     """
     seen = []
     for neighbour in _neighbours(path):
+        if not is_inside(neighbour, path.parent):
+            seen.append(f"{neighbour.name} leads to {neighbour.resolve()}, outside the folder")
+            continue
         try:
             axis = read_axis(neighbour, lengths[0])
         except CrimsonError as error:

@@ -13,6 +13,7 @@ import numpy as np
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import step_um
 from napari_crimson.io.found import Found
+from napari_crimson.io.inside import check_inside
 from napari_crimson.io.lazy import FileArray, read_raw
 from napari_crimson.io.units import is_per_cm, nm_per_unit
 
@@ -34,8 +35,9 @@ def read(path: Path, name: str | None) -> Found:
     """Read a stack from its header or from its data file, the other beside it; `name` is not used."""
     with path.open("rb") as file:
         header = path if file.read(len(_MAGIC)) == _MAGIC else _header_of(path)
-    fields = _fields(header)
     data = path if path != header else _data_of(header)
+    check_inside(data if header == path else header, path.parent, of=path)
+    fields = _fields(header)
     cars = _lazy(header, data, fields)
     return Found(arrays={"cars": cars}, step_um=_steps(fields), spectra_last=True, **_axis(header, fields, cars.shape[-1]))
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.io.hdf5_sources import check_sources
 from napari_crimson.io.lazy import EAGER_BYTES, Box, FileArray, check_promise
 
 __all__ = ["check_dataset", "lazy_dataset", "lazy_series", "mean_spectrum", "small_values"]
@@ -75,20 +76,12 @@ def _plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def check_dataset(path: Path, dataset: h5py.Dataset) -> None:
     """Refuse a dataset that lies in files elsewhere, is unreasonably large for its file, or is not numeric."""
-    sources = [entry[0] for entry in dataset.external or ()]
-    if dataset.is_virtual:
-        sources += [source.file_name for source in dataset.virtual_sources()]
-    folder = path.parent.resolve()
-    for source in sources:
-        if source != "." and not (folder / source).resolve().is_relative_to(folder):
-            raise CrimsonError(
-                f"{path}: '{dataset.name}' takes its values from {source}, outside the folder of the file; copy them into one file"
-            )
+    check_sources(path, dataset)
     if dataset.dtype.kind not in "iufcb":
         raise CrimsonError(
             f"{path}: '{dataset.name}' holds values of type {dataset.dtype}, expected integers or floats; choose another with name="
         )
-    if not sources:
+    if not (dataset.external or dataset.is_virtual):
         check_promise(path, dataset.shape, dataset.dtype.itemsize, path.stat().st_size)
     if dataset.chunks and prod(dataset.chunks) * dataset.dtype.itemsize > _MOST_CHUNK_BYTES:
         raise CrimsonError(f"{path}: '{dataset.name}' is stored in chunks of {dataset.chunks}, over 1 GiB each; rechunk it (h5repack)")

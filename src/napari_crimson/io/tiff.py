@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import stack_order, step_um
 from napari_crimson.io.found import IMAGES, Found, choose
+from napari_crimson.io.inside import check_inside
 from napari_crimson.io.lazy import FileArray, check_promise, read_raw
-from napari_crimson.io.tiff_pages import Page, lazy_pages
+from napari_crimson.io.tiff_pages import Page, lazy_pages, open_tiff
 
 __all__ = ["SIGN", "page_of", "read"]
 
@@ -27,8 +29,9 @@ _SHIFT = re.compile(r"(-?\d+(?:\.\d*)?(?:e[-+]?\d+)?) *(?:cm-1|cm\^-1|1/cm|cm⁻
 
 def read(path: Path, name: str | None) -> Found:
     """Read a stack from TIFF; `name` is that of an image series in it, or its number."""
-    with tifffile.TiffFile(path) as tif:
+    with open_tiff(path) as tif:
         _check_chain(path, tif)
+        _check_set(path, tif)
         if name is None and _is_loose(tif):
             pages = [page_of(series.keyframe) for series in tif.series]
             return Found(arrays={"cars": lazy_pages(path, pages, (len(pages),), tif.series[0].keyframe).turned((1, 2, 0))})
@@ -62,6 +65,15 @@ def _check_chain(path: Path, tif: tifffile.TiffFile) -> None:
         after = file.read(tif.tiff.offsetsize)
     if len(after) < tif.tiff.offsetsize or any(after):
         raise CrimsonError(f"{path}: the list of pages breaks off after page {len(tif.pages)}; the file is truncated, copy it again")
+
+
+def _check_set(path: Path, tif: tifffile.TiffFile) -> None:
+    """Refuse an OME set whose other files lie elsewhere, before any of them is opened."""
+    if not tif.is_ome or not tif.ome_metadata:
+        return
+    for element in ET.fromstring(tif.ome_metadata).iter():  # noqa: S314 - expat holds entities in check, and reads no other file
+        if element.tag.endswith("UUID") and (other := element.get("FileName")):
+            check_inside(path.parent / other, path.parent, of=path)
 
 
 def _is_loose(tif: tifffile.TiffFile) -> bool:
@@ -105,10 +117,6 @@ def _lazy(path: Path, series: tifffile.TiffPageSeries) -> FileArray:
         )
     if len(first.shape) != 2 or first.shape != shape[-2:]:
         raise CrimsonError(f"{path}: pages of shape {first.shape} in a stack of {shape}; save it with one grey page for each wavenumber")
-    folder = path.parent.resolve()
-    outside = next((page.path for page in pages if not page.path.resolve().is_relative_to(folder)), None)
-    if outside is not None:
-        raise CrimsonError(f"{path}: takes pages from {outside}, outside its folder; put the files of the set together")
     return lazy_pages(path, pages, shape[:-2], first)
 
 

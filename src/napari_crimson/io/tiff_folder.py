@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import tifffile
-
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.found import Found
+from napari_crimson.io.inside import check_inside
 from napari_crimson.io.tiff import page_of
-from napari_crimson.io.tiff_pages import lazy_pages
+from napari_crimson.io.tiff_pages import lazy_pages, open_tiff
 
 __all__ = ["read"]
 
@@ -19,10 +18,10 @@ def read(path: Path, name: str | None) -> Found:
     """Read ``image_1.tif``, ``image_2.tif``, … as the planes of a stack; `name` is the beginning of their names."""
     files = _numbered(path, name)
     pages, likeness = [], None
-    with tifffile.TiffFile(files[0]) as opened:
+    with open_tiff(files[0]) as opened:
         first = opened.pages.first
         for file in files:
-            with tifffile.TiffFile(file) as tif:
+            with open_tiff(file) as tif:
                 page = tif.pages.first
                 if len(tif.pages) != 1 or page.samplesperpixel != 1:
                     raise CrimsonError(
@@ -48,6 +47,7 @@ def _numbered(path: Path, name: str | None) -> list[Path]:
         parts = re.fullmatch(r"(.*?)(\d+)\D*", file.stem)
         if parts is None or file.suffix.lower() not in (".tif", ".tiff"):
             continue
+        check_inside(file, path, of=path)
         numbers = series.setdefault(parts[1], {})
         if int(parts[2]) in numbers:
             raise CrimsonError(f"{path}: {numbers[int(parts[2])].name} and {file.name} bear the same number; take one away")

@@ -8,7 +8,7 @@ that hold them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -22,8 +22,16 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.lazy import Box, FileArray, check_promise
+from napari_crimson.io.quiet import quiet
 
-__all__ = ["Page", "lazy_pages"]
+__all__ = ["Page", "lazy_pages", "open_tiff"]
+
+
+@contextmanager
+def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
+    """Open a TIFF without its library's log, and without the makes whose other files are found by names in this one, unchecked."""
+    with quiet("tifffile"), tifffile.TiffFile(path, is_mmstack=False, is_ndtiff=False) as tif:
+        yield tif
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +125,7 @@ def _decoded(file: Path, pages: list[Page], page_shape: tuple[int, ...], keyfram
     """Yield the rows (rows, x) of compressed pages, decoding the strips or tiles that hold them."""
     with ExitStack() as stack:
         handle = stack.enter_context(file.open("rb"))
-        key = stack.enter_context(tifffile.TiffFile(file)).pages[keyframe].aspage()
+        key = stack.enter_context(open_tiff(file)).pages[keyframe].aspage()
         for page in pages:
             out = np.zeros((len(rows), page_shape[1]), dtype=key.dtype)
             for index in _segments(key, rows, page_shape[1]):

@@ -6,9 +6,7 @@ dependency, under the GPL.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import numpy as np
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import step_um
 from napari_crimson.io.found import Found
+from napari_crimson.io.quiet import quiet
 from napari_crimson.io.vendor_checks import check_horiba, check_wdf
 
 __all__ = ["read"]
@@ -37,7 +36,7 @@ def read(path: Path, name: str | None) -> Found:
         (check_wdf if is_wdf else check_horiba)(path)
     except ImportError as error:
         raise CrimsonError(f"{path}: reading {'.wdf' if is_wdf else 'LabSpec .xml'} needs rosettasciio: {_INSTALL}") from error
-    with _quiet():
+    with quiet("rsciio"):  # it warns of packages that play no part here
         signal = reader(str(path))[0]
     *pixel_axes, spectral = sorted(signal["axes"], key=lambda axis: int(axis["index_in_array"]))
     data = np.asarray(signal["data"])
@@ -50,18 +49,6 @@ def read(path: Path, name: str | None) -> Found:
         data = data[None]
     axis, said = _axis(spectral, signal["metadata"])
     return Found(arrays={"cars": data}, step_um=_steps(pixel_axes), spectra_last=True, history=(*history, *said), **axis)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep to errors what rosettasciio logs: it warns of packages that play no part here."""
-    logger = logging.getLogger("rsciio")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _rows_wanted(signal: Mapping[str, Any], shape: tuple[int, ...]) -> int | None:

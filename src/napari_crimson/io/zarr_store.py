@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import stack_order, step_um
 from napari_crimson.io.found import IMAGES, SPECTRA, Found, choose
+from napari_crimson.io.inside_store import InsideStore
 from napari_crimson.io.lazy import Box, FileArray, check_promise
 from napari_crimson.io.ome_zarr import NAMESPACE
 from napari_crimson.io.spectral import choose_axis, is_spectral
@@ -28,7 +29,7 @@ __all__ = ["read"]
 
 Array: TypeAlias = "zarr.Array[Any]"
 
-_BOOKKEEPING = ("fingerprint", "blocks")  # of the run that wrote a result: a copy of it is another thing
+_BOOKKEEPING = ("fingerprint", "blocks", "origin")  # of the run that wrote a result: a copy of it is another thing
 _MOST_CHUNK_BYTES = 2**30
 _DEPTH = 4
 
@@ -37,7 +38,7 @@ def read(path: Path, name: str | None) -> Found:
     """Read a stack from a Zarr folder; `name` is an array in it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of files beside the arrays, and of what the next specification may change
-        root = zarr.open(str(path), mode="r")
+        root = zarr.open(InsideStore(path, read_only=True), mode="r")
         if isinstance(root, zarr.Array):
             return Found(arrays={"cars": _turned(path, "", root, _dims(root, {}))}, step_um=_steps({}, {}))
         arrays = {key: item for key, item in root.members(max_depth=_DEPTH) if isinstance(item, zarr.Array)}
@@ -92,7 +93,7 @@ def _turned(path: Path, key: str, array: Array, dims: tuple[str, ...]) -> FileAr
 
 
 def _read(box: Box, *, path: Path, key: str, decode: tuple[float, float] | None) -> NDArray[Any]:
-    values = np.asarray(zarr.open_array(str(path), path=key, mode="r")[box])
+    values = np.asarray(zarr.open_array(InsideStore(path, read_only=True), path=key, mode="r")[box])
     if decode is not None:
         return (values * decode[0] + decode[1]).astype(np.float32)
     return values.astype(values.dtype.newbyteorder("="), copy=False)
