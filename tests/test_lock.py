@@ -5,8 +5,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from unittest.mock import Mock
 
+import psutil
 import pytest
 
 from napari_crimson import CrimsonError
@@ -42,7 +44,7 @@ def test_a_process_number_used_again_does_not_hold(tmp_path):
     path = tmp_path / "a.zarr"
     held = Lock(path)
     note = json.loads(held.file.read_text())
-    held.file.write_text(json.dumps(note | {"started": note["started"] - 1000}))
+    held.file.write_text(json.dumps(note | {"started": "another boot 17"}))
     Lock(path).release()
 
 
@@ -67,8 +69,39 @@ def test_releasing_twice_does_not_free_what_another_took(tmp_path):
 
 def test_a_disk_too_full_for_the_lock_leaves_none(tmp_path, monkeypatch):
     with monkeypatch.context() as full:
-        full.setattr("json.dump", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+        full.setattr(Path, "write_text", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
         with pytest.raises(OSError, match="No space left"):
             Lock(tmp_path / "a.zarr")
     assert list(tmp_path.iterdir()) == []
     Lock(tmp_path / "a.zarr").release()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a process keeps the time it was given")
+def test_setting_the_clock_frees_no_output(tmp_path, monkeypatch):
+    held = Lock(tmp_path / "a.zarr")
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: 17.0)  # Linux reckons it from the time of day
+    with pytest.raises(CrimsonError, match="being written by another job"):
+        Lock(tmp_path / "a.zarr")
+    held.release()
+
+
+def test_a_lock_has_its_holder_in_it_as_soon_as_it_is_there(tmp_path, monkeypatch):
+    seen = []
+    link = os.link
+
+    def watched(file, name):
+        seen.append((name.exists(), json.loads(file.read_text())["pid"]))
+        link(file, name)
+
+    monkeypatch.setattr(os, "link", watched)
+    Lock(tmp_path / "a.zarr").release()
+    assert seen == [(False, os.getpid())]
+
+
+def test_a_disk_without_second_names_has_locks_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", Mock(side_effect=OSError(errno.EPERM, "Operation not permitted")))
+    held = Lock(tmp_path / "a.zarr")
+    with pytest.raises(CrimsonError):
+        Lock(tmp_path / "a.zarr")
+    held.release()
+    assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import socket
 import weakref
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 
 import psutil
 
@@ -50,18 +51,13 @@ class Lock:
         self._release()
 
     def _take(self) -> bool:
+        mine = self.file.with_name(f"{self.file.name}.{os.getpid()}.{get_ident()}")
         try:
-            handle = os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        except FileExistsError:
-            return False
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                me = psutil.Process()
-                json.dump({"pid": me.pid, "host": socket.gethostname(), "started": me.create_time()}, file)
-        except BaseException:  # a full disk: an empty lock would be nobody's, and stay for ever
-            self.file.unlink()
-            raise
-        return True
+            me = {"pid": os.getpid(), "host": socket.gethostname(), "started": _birth(psutil.Process())}
+            mine.write_text(json.dumps(me), encoding="utf-8")
+            return _give_name(mine, self.file)
+        finally:
+            mine.unlink(missing_ok=True)
 
     def _holder(self) -> str | None:
         try:
@@ -71,7 +67,7 @@ class Lock:
 
     def _break(self, held: str) -> None:
         """Move a dead lock aside; if another process was quicker and holds a new one, put that back."""
-        aside = self.file.with_name(f"{self.file.name}.{os.getpid()}")
+        aside = self.file.with_name(f"{self.file.name}.{os.getpid()}.dead")
         with suppress(FileNotFoundError):
             self.file.rename(aside)
             if aside.read_text(encoding="utf-8") != held:
@@ -87,12 +83,37 @@ def _is_dead(held: str) -> bool:
         if holder["host"] != socket.gethostname():
             return False
         process = psutil.Process(int(holder["pid"]))
-        started: float = process.create_time()
-        return abs(started - float(holder["started"])) > 1.0 or bool(process.status() == psutil.STATUS_ZOMBIE)
+        return _birth(process) != str(holder["started"]) or bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
     except (ValueError, TypeError, KeyError, psutil.Error):
         return False
+
+
+def _birth(process: psutil.Process) -> str:
+    """When a process began, on a clock that nobody sets: Linux reckons the time of day from the one it has now."""
+    with suppress(OSError, ValueError, IndexError):
+        ticks = Path(f"/proc/{process.pid}/stat").read_text(encoding="latin-1").rpartition(")")[2].split()[19]
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text(encoding='ascii').strip()} {ticks}"
+    return f"{process.create_time():.0f}"
+
+
+def _give_name(file: Path, name: Path) -> bool:
+    """Give a file that is whole a second name, if that is free; where a disk knows no second names, make it anew."""
+    try:
+        os.link(file, name)
+    except FileExistsError:
+        return False
+    except OSError:
+        try:
+            with name.open("x", encoding="utf-8") as made:
+                made.write(file.read_text(encoding="utf-8"))
+        except FileExistsError:
+            return False
+        except BaseException:  # a full disk: an empty lock would be nobody's, and stay for ever
+            name.unlink()
+            raise
+    return True
 
 
 def _delete(file: Path, holder: int) -> None:
