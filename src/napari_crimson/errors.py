@@ -1,8 +1,8 @@
-"""What a user meets: `CrimsonError`, and the two kinds of it that a run may go on after."""
+"""What a user meets: `CrimsonError`, and the kinds of it that somebody can go on after."""
 
 from __future__ import annotations
 
-__all__ = ["CrimsonError", "DamagedError", "UnreachableError"]
+__all__ = ["CrimsonError", "DamagedError", "NoAxisError", "UnreachableError"]
 
 
 class CrimsonError(Exception):
@@ -15,6 +15,10 @@ class CrimsonError(Exception):
 
 class DamagedError(CrimsonError):
     """Bytes that are there but cannot be what they should be; what lies beside them may be sound."""
+
+
+class NoAxisError(CrimsonError):
+    """A stack whose wavenumbers neither it nor a file beside it tells: they are for the user to give."""
 
 
 class UnreachableError(CrimsonError):

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_crimson.errors import CrimsonError
+from napari_crimson.errors import CrimsonError, NoAxisError
 from napari_crimson.io.formats import can_open, recognise
 
 if TYPE_CHECKING:
@@ -119,13 +119,13 @@ def _axis_beside(path: Path, found: Found, shape: tuple[int, ...]) -> tuple[NDAr
         return axis_beside(path, shape[::-1])
     except CrimsonError as error:
         if found.doubt:
-            raise CrimsonError(
+            raise NoAxisError(
                 f"{path}: {found.doubt}; give the axis with wavenumber= as (first, last) in cm⁻¹, as values, or as a file of them"
             ) from error
         if found.wavelength_nm is None or found.wavelength_nm.size == 0:
-            raise
+            raise NoAxisError(str(error)) from error
         first, last = found.wavelength_nm[[0, -1]]
-        raise CrimsonError(
+        raise NoAxisError(
             f"{path}: its spectral axis is wavelength, {first:g} to {last:g} nm, which only the probe's wavelength turns into Raman "
             f"shift; give wavenumber= with the {found.wavelength_nm.size} values 1e7 / wavelength − 1e7 / probe (both in nm), or a "
             "text, CSV or JSON file of them"
