@@ -150,7 +150,7 @@ def test_no_way_leads_out_of_the_folder(inside: Path, way: str) -> None:
     path = OUTSIDE[way](inside)
     with refused(inside.parent, "secret|not there or a link"):
         stack = open_stack(path, wavenumber=None if "axis" in way else (1000, 1500))
-        print(stack["cars"].values, stack["wavenumber"].values)
+        stack.load()
 
 
 def test_zip_members_with_a_path_are_read_where_they_are(inside: Path) -> None:
@@ -162,3 +162,40 @@ def test_zip_members_with_a_path_are_read_where_they_are(inside: Path) -> None:
     before = contents(inside.parent)
     assert open_stack(inside / "a.npz", wavenumber=(1, 2), name="../../cars")["cars"].shape == STACK.shape
     assert contents(inside.parent) == before
+
+
+# --- what is shown of a name
+
+
+def names_in_hdf5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        image = file.create_dataset(f"BCARSImage/{ESCAPES}/{ESCAPES}", data=STACK)
+        image.attrs["Spectrometer.calib.probe"] = 771.0
+        file[f"BCARSImage/{ESCAPES}/Dark_{ESCAPES}"] = STACK
+
+
+def names_in_zarr(path: Path) -> None:
+    group = zarr.create_group(path, attributes={"crimson": {"history": [ESCAPES, 5], "source": ESCAPES, "status": ESCAPES, "self": 1}})
+    group.create_array("raman", data=STACK, dimension_names=("y", "x", "wavenumber"))
+    group.create_array("wavenumber", data=np.arange(6.0), dimension_names=("wavenumber",))
+
+
+@pytest.mark.parametrize(("name", "write"), [("a.h5", names_in_hdf5), (f"{ESCAPES.replace('/', '')}.zarr", names_in_zarr)])
+def test_names_from_a_file_are_shown_on_one_line_without_control_characters(
+    tmp_path: Path, name: str, write: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from napari_crimson.__main__ import main
+    from napari_crimson.plugin.layers import layer_data_from_stack
+
+    write(tmp_path / name)
+    stack = open_stack(tmp_path / name)
+    assert stack.attrs["history"]
+    assert all(line.isprintable() for line in stack.attrs["history"])
+    assert str(stack.attrs.get("status", "")).isprintable()
+    assert all(attributes["name"].isprintable() for _, attributes, _ in layer_data_from_stack(stack))
+    with pytest.raises(SystemExit):
+        main(["info", str(tmp_path / name)])
+    assert "\x1b" not in (told := capsys.readouterr().out)
+    assert "\u202e" not in told
+    with refused(tmp_path, "choose one with name=|no array is named|no image is named"):
+        open_stack(tmp_path / name, name=ESCAPES + "2")

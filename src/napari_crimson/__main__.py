@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +14,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a Windows pipe speaks cp1252, which has no superscripts
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it logs of a damaged file, our one line says
     from napari_crimson.cli import app
     from napari_crimson.cli.terminal import complain
     from napari_crimson.errors import CrimsonError

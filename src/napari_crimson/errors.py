@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from napari_crimson.printable import printable
+
 __all__ = ["CrimsonError", "DamagedError", "NoAxisError", "UnreachableError"]
+
+_MOST_CHARACTERS = 2000
 
 
 class CrimsonError(Exception):
     """Something the user can mend: the message names what was found, what was allowed and the cure.
 
     The command line prints it as one line, the napari plugin as a notification; any other
-    exception is a bug of ours and keeps its traceback.
+    exception is a bug of ours and keeps its traceback. The message is made one line that a terminal
+    can be trusted with: names and values in it come from files from anywhere.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(message, _MOST_CHARACTERS))
 
 
 class DamagedError(CrimsonError):

@@ -22,11 +22,13 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.printable import printable
 
 __all__ = ["BLOCK_BYTES", "PIXEL_DIMS", "as_stack", "check_axis", "make_stack", "pixel_chunks"]
 
 PIXEL_DIMS = ("t", "z", "y", "x")
 MARKS = ("noise_model", "svd_components")  # what the preparation says of the intensities
+MOST_CHARACTERS = 1000  # of a line of history
 BLOCK_BYTES = 32 * 2**20  # a chunk of this size reads in some 20 ms and keeps a 50 GB graph small
 
 
@@ -104,7 +106,7 @@ def make_stack(
     for dim, step in (step_um or {}).items():
         if dim in dims and np.isfinite(step) and step > 0:
             coords[dim] = (dim, np.arange(lazy.shape[dims.index(dim)]) * float(step), {"units": "um"})
-    return xr.Dataset(variables, coords, {"source": source, "history": list(history)})
+    return xr.Dataset(variables, coords, {"source": source, "history": [printable(line, MOST_CHARACTERS) for line in history]})
 
 
 def as_stack(data: xr.Dataset | xr.DataArray | NDArray[Any], *, wavenumber: ArrayLike | None = None) -> xr.Dataset:

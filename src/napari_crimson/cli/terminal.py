@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from napari_crimson.printable import printable
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -23,11 +25,6 @@ _OPTIONS = {  # behind a bracket it is code, and stays
     r"(?<![\w(])(wavenumber|name)= *": r"--\1 ",
     r"(?<![\w(])output= *": "--out ",
 }
-
-
-def printable(text: object) -> str:
-    """Escape what a terminal would obey or choke on: control, bidirectional and surrogate characters."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in " ".join(str(text).splitlines()))
 
 
 def complain(error: object, about: object = None) -> None:

@@ -76,7 +76,7 @@ def _stack(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) 
     stack = stack.rename({} if main == "cars" else {"cars": main})
     for other in others:
         stack[other] = build(other)["cars"]
-    return stack.assign_attrs(**found.attrs)
+    return stack.assign_attrs(found.attrs)
 
 
 def _axis(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) -> tuple[NDArray[np.float64], int, list[str]]:

@@ -24,6 +24,8 @@ from napari_crimson.io.inside_store import InsideStore
 from napari_crimson.io.lazy import Box, FileArray, check_promise
 from napari_crimson.io.ome_zarr import NAMESPACE
 from napari_crimson.io.spectral import choose_axis, is_spectral
+from napari_crimson.printable import printable
+from napari_crimson.stack import MOST_CHARACTERS
 
 __all__ = ["read"]
 
@@ -60,6 +62,7 @@ def _from_group(path: Path, root: zarr.Group, arrays: dict[str, Array], name: st
     record = _attrs(root).get(NAMESPACE)
     record = dict(record) if isinstance(record, Mapping) else {}
     origin, history = record.pop("source", ""), record.pop("history", ())
+    history = history if isinstance(history, list) else []
     for word in _BOOKKEEPING:
         record.pop(word, None)
     return Found(
@@ -67,7 +70,9 @@ def _from_group(path: Path, root: zarr.Group, arrays: dict[str, Array], name: st
         step_um=_steps(vectors, image),
         spectra_last=any(is_spectral(dim) for dim in dims),
         history=(*([f"from {origin}"] if origin else []), *map(str, history)),
-        attrs=record,
+        attrs={
+            key: printable(value, MOST_CHARACTERS) if isinstance(value, str) and key != "recipe" else value for key, value in record.items()
+        },
         spectra=spectra,
         **axis,
     )

@@ -20,6 +20,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.bands_front import BandsFront
 from napari_crimson.plugin.contrast import contrast
 from napari_crimson.plugin.preferences import preferences
+from napari_crimson.printable import printable
 from napari_crimson.stack import check_axis, make_stack
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def layer_data_from_stack(stack: xr.Dataset, *, name: str | None = None) -> list
     images = [variable for variable in IMAGES if variable in stack]
     if not images:
         raise CrimsonError(f"the dataset has variables {list(stack)}, expected at least one of {', '.join(IMAGES)}")
-    base = name or Path(str(stack.attrs.get("source", ""))).stem or "CARS"
+    base = printable(name or Path(str(stack.attrs.get("source", ""))).stem or "CARS")
     base += PARTIAL if stack.attrs.get("status") == "partial" else ""
     return [layer_data(stack, variable, name=base if variable == images[0] else base + _TITLES[variable]) for variable in images]
 
@@ -111,7 +112,10 @@ def metadata_from_stack(stack: xr.Dataset, variable: str) -> dict[str, Any]:
 
 
 def give_axis(layer: Image, wavenumber: ArrayLike) -> None:
-    """Give a layer of another reader its axis: Raman shift (W,) in cm⁻¹ of the first axis of its data.
+    """Give a layer its axis: Raman shift (W,) in cm⁻¹ of the first axis of its data.
+
+    One that we opened is placed on it, as it would be had its file told; one of another reader stays where it is, since
+    other layers may lie on it.
 
     Raises
     ------
@@ -120,7 +124,13 @@ def give_axis(layer: Image, wavenumber: ArrayLike) -> None:
     """
     axis = np.asarray(wavenumber, dtype=np.float64)
     check_axis(axis, layer.data.shape[0], source=f"layer '{layer.name}'")
-    layer.metadata = {**layer.metadata, KEY: {"variable": "cars", "wavenumber": axis, "given": True}}
+    ours = layer.metadata.get(KEY, {})
+    if "source" in ours:
+        even = even_step(axis)
+        layer.units = ("1/cm" if even else "pixel", *layer.units[1:])
+        layer.scale = (even or 1.0, *layer.scale[1:])
+        layer.translate = (float(axis[0]) if even else 0.0, *layer.translate[1:])
+    layer.metadata = {**layer.metadata, KEY: {"variable": "cars", **ours, "wavenumber": axis, "given": True}}
 
 
 def axis_of_layer(layer: Image) -> NDArray[np.float64] | None:
@@ -233,7 +243,7 @@ def even_step(axis: NDArray[np.float64]) -> float | None:
         return None
     line = np.linspace(axis[0], axis[-1], axis.size)
     step = float(line[1] - line[0])
-    return step if np.abs(axis - line).max() <= _EVEN * step else None
+    return step if np.abs(axis - line).max() <= _EVEN * abs(step) else None
 
 
 def _steps_um(attributes: Mapping[str, Any], ndim: int) -> dict[str, float]:
