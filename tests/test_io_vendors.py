@@ -1,4 +1,4 @@
-"""Renishaw and Horiba: real files, made ones, what is refused before rosettasciio sees it."""
+"""Renishaw, Horiba, TriVista and Mountains: real files, made ones, what is refused before rosettasciio sees it."""
 
 from __future__ import annotations
 
@@ -134,7 +134,13 @@ def test_any_other_xml_is_left_to_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content", "missing"),
-    [("a.wdf", b"WDF1" + bytes(600), "rsciio"), ("a.xml", horiba().encode(), "rsciio"), ("a.xml", horiba().encode(), "defusedxml")],
+    [
+        ("a.wdf", b"WDF1" + bytes(600), "rsciio"),
+        ("a.xml", horiba().encode(), "rsciio"),
+        ("a.xml", horiba().encode(), "defusedxml"),
+        ("a.tvf", b"<XmlMain/>", "rsciio"),
+        ("a.sur", b"DSCOMPRESSED" + bytes(600), "rsciio"),
+    ],
 )
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, missing: str) -> None:
     real_import, real_module = builtins.__import__, importlib.import_module
@@ -230,3 +236,129 @@ def test_a_vendor_file_larger_than_memory_is_not_read(
     monkeypatch.setattr(lazy, "EAGER_BYTES", 1000)
     with pytest.raises(CrimsonError, match=r"the file takes .* must be read whole"):
         open_stack(path)
+
+
+def trivista(unit: str = "Nanometer", axis: str = "650 660 670 680", laser: str = "532", note: str = "", frames: int = 6) -> str:
+    """A TriVista map of 2 × 3 pixels with no more than is read of it."""
+
+    def group(name: str, *within: str, **items: object) -> str:
+        inside = "".join(f'<Item Name="{key}" Value="{value}"/>' for key, value in items.items())
+        return f'<Group Name="{name}"><Groups>{"".join(within)}</Groups><Items>{inside}</Items></Group>'
+
+    first = {"Serialnumber": 7, "Groove_Density": "600 g/mm"}
+    info = (
+        group("Detector", Name="CCD", No_of_Frames=6, No_of_Accumulations=1, Calc_Average=0, **{"Exposure_Time_(ms)": 100})
+        + group("Calibration", Center_Wavelength=665, Laser_Wavelength=laser)
+        + group("Spectrometers", group("Spectrometer", **first), group("Spectrometer", **first | {"Serialnumber": 8}))
+        + group("X-Axis", From=0, Step=0.5, Points=3)
+        + group("Y-Axis", From=0, Step=2, Points=2)
+    )
+    info = f"{note}<Info><Groups>{info}</Groups></Info>".replace("<", "&lt;").replace('"', "&quot;")
+    lamps = "".join(f'<LightSource><Wavelengths Value_0="{nm}"/></LightSource>' for nm in (532, 633))
+    microscopes = "".join(
+        f"<Microscope><Objectives><Objective IsEnabled='{used}'/><Objective IsEnabled='False'/></Objectives></Microscope>"
+        for used in (True, False)
+    )
+    gratings = "<Gratings><Grating GrooveDensity='600 g/mm'/><Grating GrooveDensity='900 g/mm'/></Gratings>"
+    hardware = (
+        f"<LightSources>{lamps}</LightSources><Detectors><Detector Name='CCD'/><Detector Name='PMT'/></Detectors>"
+        f"<Microscopes>{microscopes}</Microscopes><Spectrometers>"
+        + "".join(f"<Spectrometer Serialnumber='{number}'>{gratings}</Spectrometer>" for number in (7, 8))
+        + "</Spectrometers>"
+    )
+    spectra = enumerate(COUNTS.reshape(6, 4)[:frames])
+    data = "".join(f'<Frame TimeStamp="{10**7 * i}">{";".join(map(str, row))}</Frame>' for i, row in spectra)
+    values = "|".join([str(len(axis.split())), *axis.split()])
+    return (
+        f'<?xml version="1.0"?><XmlMain Version="7"><Hardware>{hardware}</Hardware><Documents><Document '
+        f'RecordTime="01/02/2021 10:11:12.0" Label="Counts" DataLabel="Counts" InfoSerialized="{info}"><Data>{data}</Data>'
+        f'<xDim><Calibration Unit="{unit}" ValueArray="{values}"/></xDim><Childs Count="0"/></Document></Documents></XmlMain>'
+    )
+
+
+@needs_rosettasciio
+def test_a_trivista_map(tmp_path: Path) -> None:
+    (tmp_path / "a.tvf").write_text(trivista(), encoding="utf-8")
+    stack = open_stack(tmp_path / "a.tvf")
+    np.testing.assert_array_equal(stack["cars"], COUNTS)
+    np.testing.assert_allclose(stack["wavenumber"], 1e7 / 532 - 1e7 / np.array([650.0, 660, 670, 680]))
+    assert (float(stack["x"][1]), float(stack["y"][1])) == (0.5, 2)
+    (tmp_path / "a.tvf").write_text(trivista(laser="0"), encoding="utf-8")
+    with pytest.raises(CrimsonError, match=r"650 to 680 nm.*wavenumber="):
+        open_stack(tmp_path / "a.tvf")
+
+
+@needs_rosettasciio
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (trivista()[:900], "no whole XML"),
+        (trivista(frames=4), r"a\.tvf"),
+        (trivista(note='<!DOCTYPE a [<!ENTITY b "ha">]>'), "DOCTYPE within <Document>, which TriVista never writes"),
+        (trivista().replace("<XmlMain", "<!DOCTYPE XmlMain><XmlMain"), "has a DOCTYPE"),
+        ("<!-- <XmlMain --><OME/>", "root <OME>"),
+    ],
+    ids=["cut", "frames missing", "inner doctype", "doctype", "root"],
+)
+def test_damaged_and_hostile_trivista_files(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "a.tvf").write_text(text, encoding="utf-8")
+    with pytest.raises(CrimsonError, match=reason):
+        open_stack(tmp_path / "a.tvf")
+
+
+def write_surf(path: Path, *, compressed: bool, dtype: str = "i2", unit: str = "1/cm") -> bytearray:
+    """A map as rosettasciio writes it; gives its bytes."""
+    from rsciio.digitalsurf import file_writer
+
+    axes = [
+        {"name": name, "size": size, "scale": scale, "offset": offset, "units": units, "navigate": index < 2, "index_in_array": index}
+        for index, (name, size, scale, offset, units) in enumerate(
+            [("Y", 2, 2.0, 0.0, "µm"), ("X", 3, 0.5, 0.0, "µm"), ("Spectrum", 4, -10.0, 2800.0, unit)]
+        )
+    ]
+    signal = {"data": COUNTS.astype(dtype), "axes": axes, "metadata": {"General": {}, "Signal": {}}, "original_metadata": {}}
+    file_writer(str(path), signal, compressed=compressed, set_comments="off")
+    return bytearray(path.read_bytes())
+
+
+@needs_rosettasciio
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("dtype", ["i2", "f8"])
+def test_a_mountains_map(tmp_path: Path, compressed: bool, dtype: str) -> None:
+    write_surf(tmp_path / "a.sur", compressed=compressed, dtype=dtype)
+    stack = open_stack(tmp_path / "a.sur")
+    np.testing.assert_allclose(stack["cars"], COUNTS[..., ::-1], atol=1e-5)  # as fine as the 32 bits it is stored in
+    np.testing.assert_allclose(stack["wavenumber"], [2770, 2780, 2790, 2800])
+    assert (float(stack["x"][1]), float(stack["y"][1])) == (0.5, 2)
+    write_surf(tmp_path / "b.sur", compressed=compressed, unit="nm")
+    with pytest.raises(CrimsonError, match=r"2800 to 2770 nm.*wavenumber="):
+        open_stack(tmp_path / "b.sur")
+
+
+@needs_rosettasciio
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_mountains_header_that_promises_too_much(tmp_path: Path, compressed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    import rsciio.digitalsurf
+
+    raw = write_surf(tmp_path / "a.sur", compressed=compressed)
+    monkeypatch.setattr(rsciio.digitalsurf, "file_reader", lambda *_: pytest.fail("was read"))
+    for at, code, value, reason in (
+        (18, "<h", 2, "Mountains file of type 2, expected 20"),
+        (14, "<h", 900, "holds 900 measurements"),
+        (94, "<I", 2**32 - 1, "GiB"),
+        (94, "<I", 5, "need 60 bytes, there are 48"),
+        (98, "<h", 8, "make no map"),
+        (108, "<i", -3, "make no map"),
+        (116, "<i", 7, "make no map"),
+        (334, "<h", -1, "make no map"),
+        *(((512, "<I", 10**9, "streams are more"), (94, "<I", 3, "do not end after the 36 bytes")) if compressed else ()),
+    ):
+        changed = raw.copy()
+        struct.pack_into(code, changed, at, value)
+        (tmp_path / "a.sur").write_bytes(changed)
+        with pytest.raises(CrimsonError, match=reason):
+            open_stack(tmp_path / "a.sur")
+    for keep in (100, 515, len(raw) - 3):
+        (tmp_path / "a.sur").write_bytes(raw[:keep])
+        with pytest.raises(CrimsonError, match=r"a\.sur"):
+            open_stack(tmp_path / "a.sur")

@@ -68,6 +68,15 @@ FORMATS: dict[str, Format] = {
     "andor": Format(title="Andor Solis text", suffixes=(".asc",), reader="andor", lazy=False),
     "renishaw": Format(title="Renishaw WiRE", suffixes=(".wdf",), reader="vendors", signatures=(b"WDF1",), lazy=False, extra="vendor"),
     "horiba": Format(title="Horiba LabSpec XML", suffixes=(".xml",), reader="vendors", mark=b"<LSX_Data", lazy=False, extra="vendor"),
+    "trivista": Format(title="S&I TriVista", suffixes=(".tvf",), reader="vendors", mark=b"<XmlMain", lazy=False, extra="vendor"),
+    "mountains": Format(
+        title="Digital Surf Mountains, map of spectra",
+        suffixes=(".sur", ".pro"),
+        reader="vendors",
+        signatures=(b"DSCOMPRESSED", b"DIGITAL SURF"),
+        lazy=False,
+        extra="vendor",
+    ),
 }
 
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")

@@ -1,12 +1,12 @@
-"""Renishaw ``.wdf`` and Horiba ``.xml``, through rosettasciio, which reads a file whole.
+"""Renishaw, Horiba, TriVista and Mountains files, through rosettasciio, which reads a file whole.
 
-rosettasciio believes every number in a file: `vendor_checks` looks at them first. It is an optional
-dependency, under the GPL.
+rosettasciio believes every number in a file: `wdf_check`, `xml_checks` and `surf_check` look at them first. It is
+an optional dependency, under the GPL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,23 @@ import numpy as np
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import step_um
+from napari_crimson.io.formats import FORMATS, recognise
 from napari_crimson.io.found import Found
 from napari_crimson.io.quiet import quiet
-from napari_crimson.io.vendor_checks import check_horiba, check_wdf
+from napari_crimson.io.surf_check import check_surf
+from napari_crimson.io.units import is_per_cm, nm_per_unit
+from napari_crimson.io.wdf_check import check_wdf
+from napari_crimson.io.xml_checks import check_horiba, check_trivista
 
 __all__ = ["read"]
 
+# how a file begins: what is looked at, and the part of rosettasciio that reads it; XML is told by `formats`
+_BINARY: dict[bytes, tuple[Callable[[Path], None], str]] = {
+    b"WDF1": (check_wdf, "renishaw"),
+    b"DSCO": (check_surf, "digitalsurf"),
+    b"DIGI": (check_surf, "digitalsurf"),
+}
+_XML: dict[str, tuple[Callable[[Path], None], str]] = {"horiba": (check_horiba, "jobinyvon"), "trivista": (check_trivista, "trivista")}
 _INSTALL = 'pip install "napari-crimson[vendor]"'
 
 
@@ -29,15 +40,14 @@ def read(path: Path, name: str | None) -> Found:
 
     Rows that an interrupted map lacks are NaN. Wavelengths become Raman shift by the laser that the file names.
     """
-    with path.open("rb") as file:
-        is_wdf = file.read(4) == b"WDF1"
+    check, reader = _reader_of(path)
     try:
-        reader = import_module("rsciio.renishaw" if is_wdf else "rsciio.jobinyvon").file_reader
-        (check_wdf if is_wdf else check_horiba)(path)
+        file_reader = import_module(f"rsciio.{reader}").file_reader
+        check(path)
     except ImportError as error:
-        raise CrimsonError(f"{path}: reading {'.wdf' if is_wdf else 'LabSpec .xml'} needs rosettasciio: {_INSTALL}") from error
+        raise CrimsonError(f"{path}: reading {path.suffix} needs rosettasciio: {_INSTALL}") from error
     with quiet("rsciio"):  # it warns of packages that play no part here
-        signal = reader(str(path))[0]
+        signal = file_reader(str(path))[0]
     *pixel_axes, spectral = sorted(signal["axes"], key=lambda axis: int(axis["index_in_array"]))
     data = np.asarray(signal["data"])
     history = []
@@ -49,6 +59,12 @@ def read(path: Path, name: str | None) -> Found:
         data = data[None]
     axis, said = _axis(spectral, signal["metadata"])
     return Found(arrays={"cars": data}, step_um=_steps(pixel_axes), spectra_last=True, history=(*history, *said), **axis)
+
+
+def _reader_of(path: Path) -> tuple[Callable[[Path], None], str]:
+    with path.open("rb") as file:
+        start = file.read(4)
+    return _BINARY.get(start) or next(_XML[key] for key, form in FORMATS.items() if key in _XML and form is recognise(path))
 
 
 def _rows_wanted(signal: Mapping[str, Any], shape: tuple[int, ...]) -> int | None:
@@ -63,13 +79,16 @@ def _rows_wanted(signal: Mapping[str, Any], shape: tuple[int, ...]) -> int | Non
 
 def _axis(axis: Mapping[str, Any], metadata: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The axis (W,) and what was done to it: shifts as they are, wavelengths and absolute wavenumbers against the file's laser."""
-    values, unit = np.asarray(axis["axis"], dtype=np.float64), axis.get("units")
-    absolute = unit == "1/cm" and axis.get("name") == "Wavenumber"
-    if unit == "1/cm" and not absolute:
+    unit = axis.get("units")
+    even = float(axis.get("offset", 0)) + float(axis.get("scale", 1)) * np.arange(int(axis.get("size", 0)))
+    values = np.asarray(axis.get("axis", even), dtype=np.float64)
+    absolute = is_per_cm(unit) and axis.get("name") == "Wavenumber"
+    if is_per_cm(unit) and not absolute:
         return {"wavenumber": values}, []
-    if not (absolute or unit == "nm") or not (values > 0).all():
+    factor = nm_per_unit(unit)
+    if not (absolute or factor) or not (values > 0).all():
         return {}, []
-    wavelength = 1e7 / values if absolute else values
+    wavelength = 1e7 / values if absolute else values * (factor or 1.0)
     laser = (metadata.get("Acquisition_instrument", {}).get("Laser") or {}).get("wavelength")
     if not laser or not np.isfinite(laser) or laser <= 0:
         return {"wavelength_nm": wavelength}, []
