@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from napari_crimson.blocks import Region, pixels
 from napari_crimson.errors import DamagedError, UnreachableError
 from napari_crimson.faults import persist
+from napari_crimson.stopping import Heed, InSlices, outcome
 
 __all__ = ["Correct", "Loop", "Progress", "Results", "Sink", "Tally", "correct_block", "read_block", "stream"]
 
@@ -76,7 +77,9 @@ class Sink(Protocol):
         """Let go of whatever is held; what was written stays."""
 
 
-def stream(cars: da.Array, correct: Correct, sink: Sink, regions: Sequence[Region]) -> Generator[Progress, None, None]:
+def stream(
+    cars: da.Array, correct: Correct, sink: Sink, regions: Sequence[Region], *, heed: Heed | None = None
+) -> Generator[Progress, None, None]:
     """Correct a stack block by block.
 
     The next chunk of the input is read in one thread and the last block is written in another while
@@ -94,6 +97,9 @@ def stream(cars: da.Array, correct: Correct, sink: Sink, regions: Sequence[Regio
         Keeps the results; blocks it has already are passed over.
     regions : sequence
         The blocks, of `blocks.plan_blocks`.
+    heed : callable, optional
+        Called some times a second in the calling thread, also inside a block; whatever it raises ends the work, and
+        the block in work is lost.
 
     Yields
     ------
@@ -111,17 +117,18 @@ def stream(cars: da.Array, correct: Correct, sink: Sink, regions: Sequence[Regio
     reader, writer = ThreadPoolExecutor(1, "crimson-read"), ThreadPoolExecutor(1, "crimson-write")
     pending: deque[tuple[int, int, str, Future[None]]] = deque()
     stopped = Event()
+    correct = correct if heed is None else InSlices(correct, heed)
 
     def write(*kept: Any) -> None:
         persist(lambda: sink.write(*kept), stopped=stopped)
 
     def written() -> Progress:
         block, bad, damage, write = pending.popleft()
-        write.result()  # raises what the write raised
+        outcome(write, heed)  # raises what the write raised
         return tally.count(block, bad, damage)
 
     try:
-        for block, spectra, damage in _read_ahead(cars, regions, todo, reader, stopped):
+        for block, spectra, damage in _read_ahead(cars, regions, todo, reader, stopped, heed):
             while pending and pending[0][-1].done():
                 yield written()
             results, bad = correct_block(spectra, correct)
@@ -188,7 +195,7 @@ class Tally:
 
 
 def _read_ahead(
-    cars: da.Array, regions: Sequence[Region], todo: Sequence[int], reader: ThreadPoolExecutor, stopped: Event
+    cars: da.Array, regions: Sequence[Region], todo: Sequence[int], reader: ThreadPoolExecutor, stopped: Event, heed: Heed | None
 ) -> Iterator[tuple[int, NDArray[Any], str]]:
     """Give the blocks, their spectra and what is wrong with them, reading the chunks of the next ones meanwhile.
 
@@ -211,7 +218,7 @@ def _read_ahead(
     reads = (reader.submit(read, *group) for group in hulls)  # each begins when asked for
     ahead = next(reads, None)
     while ahead is not None:
-        blocks = ahead.result()
+        blocks = outcome(ahead, heed)
         ahead = next(reads, None)
         yield from blocks
 
