@@ -62,3 +62,69 @@ def test_constant_and_clipped_spectra_get_no_answer_and_leave_the_others_alone(r
     assert np.isnan(sd[2:4]).all()
     assert np.isfinite(mean[[0, 1, 4]]).all()
     np.testing.assert_allclose(mean[:2], remover(SPECTRA, AXIS), rtol=1e-4, atol=1e-5)
+
+
+class Failing(torch.nn.Module):
+    """A network that raises in a given call, or for more spectra than it has room for."""
+
+    def __init__(self, network: torch.nn.Module, error: Exception, *, room: int | None = None, call: int | None = None) -> None:
+        super().__init__()
+        self.network, self.error, self.room, self.call = network, error, room, call
+        self.sizes: list[int] = []
+
+    def forward(self, cars: torch.Tensor, *rest: torch.Tensor) -> object:
+        self.sizes.append(len(cars))
+        if len(self.sizes) == self.call or (self.room is not None and len(cars) > self.room):
+            raise self.error
+        return self.network(cars, *rest)
+
+
+MANY = np.random.default_rng(1).uniform(500, 5000, (500, 300)).astype(np.float32)
+
+
+def test_a_full_gpu_is_given_smaller_batches_and_the_answer_is_the_same(remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = remover(MANY, AXIS)
+    monkeypatch.setattr(remover, "_on_cores", remover._on_gpu)
+    remover.network = Failing(remover.network, torch.OutOfMemoryError("CUDA out of memory"), room=60)  # type: ignore[assignment]
+    np.testing.assert_allclose(remover(MANY, AXIS), whole, rtol=1e-4, atol=1e-5)
+    sizes = remover.network.sizes
+    assert max(sizes) > 60
+    assert sum(size for size in sizes if size <= 60) == 500
+    sizes.clear()
+    remover(MANY, AXIS)
+    assert max(sizes) <= 60  # what it has learnt it keeps
+
+
+def test_a_gpu_without_room_for_one_spectrum_is_told(remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remover, "_on_cores", remover._on_gpu)
+    remover.network = Failing(remover.network, torch.OutOfMemoryError("CUDA out of memory"), room=0)  # type: ignore[assignment]
+    with pytest.raises(CrimsonError, match=r"no memory left for a single spectrum; close other programs, or take device='cpu'"):
+        remover(SPECTRA, AXIS)
+
+
+FINE = np.linspace(600.0, 2400.0, 300)
+LOST = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported")
+
+
+def test_a_lost_device_stops_the_work_and_says_how_it_goes_on(remover: NetworkRemover) -> None:
+    remover.network = Failing(remover.network, LOST, call=1)  # type: ignore[assignment]
+    with pytest.raises(CrimsonError, match=r"cpu was lost at work \(CUDA error: unspecified launch failure.*'cpu\+cpu'"):
+        remover(SPECTRA, AXIS)
+
+
+def test_a_lost_device_gives_way_to_the_cpu_where_that_is_allowed(caplog: pytest.LogCaptureFixture) -> None:
+    alone = load_remover("cnn", device="cpu", precision="float32")(MANY, FINE)
+    remover = load_remover("cnn", device="auto+cpu", precision="float32")
+    assert isinstance(remover, NetworkRemover)
+    lost = Failing(remover.network, LOST, call=2)
+    remover.network = lost  # type: ignore[assignment]
+    np.testing.assert_allclose(remover(MANY, FINE), alone, rtol=1e-4, atol=1e-5)
+    assert remover.network is not lost
+    assert "going on on the CPU" in caplog.text
+    assert remover.provenance["device"].endswith("lost, then cpu")
+
+
+def test_another_failure_of_the_network_is_a_bug_and_stays_one(remover: NetworkRemover) -> None:
+    remover.network = Failing(remover.network, RuntimeError("shapes do not match"), call=1)  # type: ignore[assignment]
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        remover(SPECTRA, AXIS)

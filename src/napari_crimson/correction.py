@@ -7,6 +7,7 @@ runs in other processes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +18,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson import weights
-from napari_crimson.errors import CrimsonError
+from napari_crimson.errors import CrimsonError, DamagedError
 from napari_crimson.prepare.counts import check_dark
-from napari_crimson.remover import Remover, load_remover
+from napari_crimson.prepare.step import float_spectra
+from napari_crimson.remover import Remover, load_remover, sound_pixels
 from napari_crimson.stack import as_stack, check_axis
 
 __all__ = ["Correction", "Data", "RemoverLike", "Settings", "SpectrumLike", "load_once", "plan_correction", "spectrum_on_axis"]
@@ -134,13 +136,18 @@ def plan_correction(
 
 
 def _lit_bands(stack: xr.Dataset, dark: NDArray[np.float64] | None) -> slice:
-    """Tell the bands that have light from the middle row of a stack without reference, the only part of it read."""
+    """Tell the bands that have light from the middle row of a stack without reference, the only part of it read.
+
+    The median of its sound pixels: bad ones must not move the bands of all others. Where the row is damaged, another tells.
+    """
     cars = stack["cars"].data
-    row = cars[(*(size // 2 for size in cars.shape[:-2]), slice(None, 256))].compute().astype(np.float64)
-    row = row[np.isfinite(row).all(axis=1)]
-    if not len(row):
-        return slice(None)
-    return _lit(row.mean(axis=0) - (0.0 if dark is None else dark))
+    for part in (2 / 4, 1 / 4, 3 / 4):
+        row = cars[(*(int(size * part) for size in cars.shape[:-2]), slice(None, 256))]
+        with suppress(DamagedError):
+            light = float_spectra(row.compute()) - np.float32(0 if dark is None else dark)
+            light = light[sound_pixels(light)]
+            return _lit(np.median(light, axis=0)) if len(light) else slice(None)
+    return slice(None)
 
 
 def _lit(light: NDArray[np.float64]) -> slice:

@@ -11,9 +11,21 @@ import torch
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["CPU_CORES", "describe_device", "devices", "free_memory", "inference_dtype", "one_core", "resolve_device", "training_dtype"]
+__all__ = [
+    "CPU_CORES",
+    "describe_device",
+    "devices",
+    "free_memory",
+    "inference_dtype",
+    "is_lost",
+    "may_fall_back",
+    "one_core",
+    "resolve_device",
+    "training_dtype",
+]
 
 CPU_CORES = torch.get_num_threads()  # for us, before anything has set them
+_FALL_BACK = "+cpu"
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -41,7 +53,7 @@ def free_memory(name: str) -> int:
 
 
 def resolve_device(name: str = "auto") -> str:
-    """The device that `name` means here: ``auto`` is the first GPU, else the CPU.
+    """The device that `name` means here: ``auto`` is the first GPU, else the CPU; for ``+cpu`` behind it see `may_fall_back`.
 
     Raises
     ------
@@ -49,6 +61,7 @@ def resolve_device(name: str = "auto") -> str:
         If the device is not there, with those that are.
     """
     here = [known for known, _ in devices()[1:]]
+    name = name.removesuffix(_FALL_BACK)
     if name == "auto":
         return here[0]
     wanted = "cuda:0" if name == "cuda" else name
@@ -57,6 +70,17 @@ def resolve_device(name: str = "auto") -> str:
             f"no device '{name}' here; there is {', '.join(here)} (a GPU needs its driver and a torch built for it), or say 'auto'"
         )
     return wanted
+
+
+def may_fall_back(name: str) -> bool:
+    """Whether the CPU may take over where the device is lost at work: ``cuda+cpu`` says so."""
+    return name.endswith(_FALL_BACK)
+
+
+def is_lost(error: RuntimeError) -> bool:
+    """Tell the failure of a device, after which it does nothing more in this process, from one of the work."""
+    lost: type | tuple[()] = getattr(torch, "AcceleratorError", ())  # since torch 2.8
+    return isinstance(error, lost) or any(word in str(error) for word in ("CUDA error", "CUDNN_STATUS", "CUBLAS_STATUS", "HIP error"))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ app = typer.Typer(
 Wavenumber = Annotated[
     str | None, typer.Option(help="Spectral axis of a file without one: START,STOP in cm⁻¹, or a text, CSV or JSON file.", metavar="AXIS")
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps; cuda+cpu goes on on the CPU if the GPU is lost.")]
 Name = Annotated[str | None, typer.Option(help="Which image to take from a file that holds several.")]
 
 

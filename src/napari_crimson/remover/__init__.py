@@ -33,7 +33,8 @@ def load_remover(remover: str | Path | Remover | Callable[..., Any] = "cnn", *, 
         A name from `removers`, the path of your own ``.safetensors`` with its card beside it, or a
         function ``(spectra, wavenumber, reference) -> spectra``.
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; for networks only.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; for networks only. With ``+cpu`` behind it, as in
+        ``"cuda+cpu"``, the CPU takes over where the device is lost at work; else the work stops there.
     precision : str
         ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``; for networks only.
 

@@ -1,7 +1,8 @@
 """The seam: what a remover is, and what is true of every one of them.
 
 A remover turns spectra (N, W) into Raman-like spectra (N, W). Pixels that hold no spectrum come back
-as NaN, alone: that is decided here, once, so that no remover sees them and none infects another.
+as NaN, alone: that is decided here, once. No remover sees them, a sound spectrum stands in their place,
+so that the others get the very same result, bit by bit, as without them.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ class Remover(ABC):
         ``"relative"`` for Im χ_R/χ_NR or ``"susceptibility"`` for Im χ_R.
     fewest_points : int
         Shorter spectra are refused.
+    recipe : tuple of str, optional
+        Name or path, device and precision by which it can be loaded again, in another process.
     """
 
     name: str
     convention: str = "relative"
     gives_uncertainty: bool = False
     fewest_points: int = 1
+    recipe: tuple[str, str, str] | None = None
 
     @abstractmethod
     def correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, Spectra | None]:
@@ -103,13 +107,16 @@ class Remover(ABC):
         self.check(axis, ref)
 
         sound = sound_pixels(x)
+        if sound.any() and not sound.all():
+            # as many spectra as without bad ones: the last bits of a matrix product may depend on its size
+            x = np.where(sound[:, None], x, x[sound.argmax()])
         raman = np.full(x.shape, np.nan, dtype=np.float32)
         sd = np.full(x.shape, np.nan, dtype=np.float32) if uncertainty else None
         if sound.any():
-            mean, spread = self.correct(x if sound.all() else x[sound], axis, ref)
-            raman[sound] = mean
+            mean, spread = self.correct(x, axis, ref)
+            raman[sound] = mean[sound]
             if sd is not None and spread is not None:
-                sd[sound] = spread
+                sd[sound] = spread[sound]
         return raman if sd is None else (raman, sd)
 
 

@@ -5,6 +5,8 @@ Device, precision, batches and resampling to the network's grid are settled here
 
 from __future__ import annotations
 
+import copy
+import logging
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +19,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_crimson import weights
-from napari_crimson.device import CPU_CORES, inference_dtype, one_core, resolve_device
+from napari_crimson.device import CPU_CORES, inference_dtype, is_lost, may_fall_back, one_core, resolve_device
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
 from napari_crimson.networks.grid import network_grid, resampling_matrix
 from napari_crimson.remover.base import Remover, Spectra
 
 __all__ = ["NetworkRemover"]
+
+_log = logging.getLogger(__name__)
 
 # Spectra times points of one pass. A CPU is fastest while a layer's activations stay in its cache; a GPU wants many.
 _CPU_POINTS = 64 * 1000
@@ -57,10 +61,16 @@ class NetworkRemover(Remover):
         self.name = str(card["name"])
         self.convention = str(card["convention"])
         self.card = card
-        self.device = resolve_device(device)
-        self.dtype = inference_dtype(self.device, precision)
-        self.network = network.to(self.device, self.dtype).eval().requires_grad_(False)
-        self._points = _CPU_POINTS if self.device == "cpu" else _GPU_POINTS
+        self._spare = copy.deepcopy(network) if may_fall_back(device) else None
+        self._precision, self._lost = precision, ""
+        self._settle(network, resolve_device(device))
+
+    def _settle(self, network: Network, device: str) -> None:
+        """Put a network on a device."""
+        self.device = device
+        self.dtype = inference_dtype(device, self._precision)
+        self.network = network.to(device, self.dtype).eval().requires_grad_(False)
+        self._points = _CPU_POINTS if device == "cpu" else _GPU_POINTS
         self._axis: _Axis | None = None
 
     @classmethod
@@ -79,7 +89,10 @@ class NetworkRemover(Remover):
         except RuntimeError as error:
             what = " ".join(str(error).split())  # torch writes a paragraph
             raise CrimsonError(f"weights '{name_or_path}' do not fit the network '{card['network']}' of their card: {what}") from error
-        return cls(network, {"name": Path(name_or_path).stem, **card}, device=device, precision=precision)
+        remover = cls(network, {"name": Path(name_or_path).stem, **card}, device=device, precision=precision)
+        name = str(Path(name_or_path).expanduser().absolute()) if Path(name_or_path).suffix else str(name_or_path)
+        remover.recipe = name, device, precision
+        return remover
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -88,13 +101,36 @@ class NetworkRemover(Remover):
             **super().provenance,
             "network": self.card["network"],
             "sha256": self.card["sha256"],
-            "device": self.device,
+            "device": f"{self._lost}, lost, then {self.device}" if self._lost else self.device,
             "precision": str(self.dtype).removeprefix("torch."),
         }
         return record if self._axis is None else {**record, "grid": self._axis.describe()}
 
     def correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, Spectra]:
         """Correct sound spectra (N, W); see `Remover`."""
+        try:
+            return self._correct(spectra, wavenumber, reference)
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError) or not is_lost(error):
+                raise
+            if not self._lost:  # nor has another thread met it
+                self._fall_back(error)
+        return self._correct(spectra, wavenumber, reference)
+
+    def _fall_back(self, error: RuntimeError) -> None:
+        """Take the CPU in place of a device that is lost, if that is allowed."""
+        what = " ".join(str(error).split())[:200]
+        if self._spare is None:
+            raise CrimsonError(
+                f"{self.device} was lost at work ({what}); the same call goes on from the finished blocks of an output once it is "
+                f"back (it takes a new process), with device='cpu', or, to go on by itself, with device='{self.device}+cpu'"
+            ) from error
+        _log.warning("%s was lost at work (%s); going on on the CPU", self.device, what)
+        self._lost = self.device
+        spare, self._spare = self._spare, None
+        self._settle(spare, "cpu")
+
+    def _correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, Spectra]:
         axis = self._axis
         if axis is None or not np.array_equal(axis.wavenumber, wavenumber):
             axis = self._axis = _Axis(wavenumber, self.device)  # the local one is used: threads may bring axes of their own
@@ -166,7 +202,7 @@ class NetworkRemover(Remover):
         if wavenumber.size < _FEWEST_TRUSTED:
             beyond.append(f"{_FEWEST_TRUSTED} points and more, this axis has {wavenumber.size}")
         if beyond:
-            warnings.warn(f"'{self.name}' was trained on {'; on '.join(beyond)}: do not trust it here", stacklevel=4)
+            warnings.warn(f"'{self.name}' was trained on {'; on '.join(beyond)}: do not trust it here", stacklevel=5)
 
 
 def _flat(spectra: Spectra) -> NDArray[np.bool_]:
