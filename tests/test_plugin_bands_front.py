@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
 
+from napari_crimson.plugin.band_cache import BandCache
 from napari_crimson.plugin.bands_front import BandsFront
 
 PLAIN = np.arange(4 * 5 * 6).reshape(4, 5, 6)
@@ -41,16 +43,90 @@ def test_it_is_an_array_to_numpy() -> None:
     np.testing.assert_array_equal(np.asarray(view, dtype="f4"), np.moveaxis(PLAIN, -1, 0).astype("f4"))
 
 
-def test_one_band_shown_is_one_band_read() -> None:
-    read: list[tuple[int, ...]] = []
+class Counted:
+    """An array that notes what is read of it."""
 
-    class Counting:
-        shape, dtype, ndim, size = PLAIN.shape, PLAIN.dtype, PLAIN.ndim, PLAIN.size
+    shape, dtype, ndim, size = PLAIN.shape, PLAIN.dtype, PLAIN.ndim, PLAIN.size
 
-        def __getitem__(self, key: Any) -> Any:
-            read.append(PLAIN[key].shape)
-            return PLAIN[key]
+    def __init__(self) -> None:
+        self.read: list[int] = []
 
-    lazy = da.from_array(Counting(), chunks=(2, 5, 6), name=False, meta=PLAIN[:0, :0, :0])
-    np.testing.assert_array_equal(BandsFront(lazy)[3], PLAIN[..., 3])
-    assert sum(int(np.prod(shape)) for shape in read) == 4 * 5
+    def __getitem__(self, key: Any) -> Any:
+        self.read.append(PLAIN[key].size)
+        return PLAIN[key]
+
+    def view(self) -> BandsFront:
+        return BandsFront(da.from_array(self, chunks=(2, 5, 6), name=False, meta=PLAIN[:0, :0, :0]))
+
+
+def wait_for(view: BandsFront) -> None:
+    end = time.monotonic() + 20
+    while view.planes.busy and time.monotonic() < end:
+        time.sleep(0.001)
+    assert not view.planes.busy
+
+
+def test_the_band_shown_is_read_first_and_its_neighbours_come_from_memory() -> None:
+    counted = Counted()
+    view = counted.view()
+    np.testing.assert_array_equal(view[3], PLAIN[..., 3])
+    wait_for(view)
+    assert sum(counted.read) == 4 * 5 + PLAIN.size
+    before = len(counted.read)
+    for band in (4, 5, 0):
+        np.testing.assert_array_equal(view[band], PLAIN[..., band])
+    assert len(counted.read) == before
+
+
+def test_a_plane_that_is_given_is_the_askers_own() -> None:
+    view = Counted().view()
+    view[3]
+    wait_for(view)
+    view[3][:] = 0
+    np.testing.assert_array_equal(view[3], PLAIN[..., 3])
+
+
+def test_planes_kept_show_what_has_been_written_since() -> None:
+    growing = PLAIN.astype("f4").transpose(2, 0, 1).copy()
+    growing[:, 2:] = np.nan
+    cache = BandCache(lambda key: growing[key], growing.shape, growing.dtype)
+    cache.plane(3)
+    while cache.busy:
+        time.sleep(0.001)
+    growing[:, 2:] = 7
+    assert np.isnan(cache.plane(3)[2:]).all()  # it is in memory
+    cache.renew((slice(2, 4), slice(0, 3)))
+    shown = cache.plane(3)
+    assert (shown[2:, :3] == 7).all()
+    assert np.isnan(shown[2:, 3:]).all()
+
+
+def test_a_stack_of_several_depths_keeps_them_apart() -> None:
+    deep = np.arange(3 * 4 * 5 * 6).reshape(3, 4, 5, 6)
+    view = BandsFront(da.from_array(deep))
+    for z in (0, 2, 0):
+        np.testing.assert_array_equal(view[2, z], deep[z, ..., 2])
+        wait_for(view)
+        np.testing.assert_array_equal(view[3, z], deep[z, ..., 3])
+
+
+def test_planes_come_from_memory_when_the_slider_goes_on_into_the_next_bands() -> None:
+    wide = np.arange(2 * 3 * 200).reshape(2, 3, 200)
+    view = BandsFront(da.from_array(wide))
+    for band in (0, 40):
+        np.testing.assert_array_equal(view[band], wide[..., band])
+        wait_for(view)
+    view.spectra_last = da.zeros_like(wide)  # whatever is read from now on is none of it
+    np.testing.assert_array_equal(view[70], wide[..., 70])
+
+
+def test_what_cannot_be_read_is_told_where_it_is_asked_for() -> None:
+    def read(_: Any) -> Any:
+        raise OSError("gone")
+
+    cache = BandCache(read, (6, 4, 5), np.dtype("f4"))
+    for _ in range(2):
+        with pytest.raises(OSError, match="gone"):
+            cache.plane(3)
+        while cache.busy:
+            time.sleep(0.001)

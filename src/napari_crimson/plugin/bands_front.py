@@ -1,40 +1,40 @@
-"""`BandsFront`: a lazy stack seen with its bands in front, reading one band when one is asked for.
-
-Dask cannot move a slice through a transposition: of ``cars.transpose(...)[k]`` it computes every band. Here the
-slice is turned instead of the data.
-"""
+"""Stacks on disk as a layer wants them: bands in front, one read when one is asked for, those around it kept for the slider."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import dask.array as da
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["BandsFront"]
+from napari_crimson.plugin.band_cache import BandCache
+
+__all__ = ["BandsFront", "PlanesOnDisk"]
 
 
-class BandsFront:
-    """View of a dask array ([t,] [z,] y, x, W) as (W, [t,] [z,] y, x).
+class PlanesOnDisk(ABC):
+    """An array (W, [t,] [z,] y, x) on disk; indexing with integers and slices reads what it names and returns NumPy.
 
-    Indexing with integers and slices reads what it names and returns NumPy.
+    Whole planes come from a `BandCache`; `_read` gives any part.
     """
 
-    def __init__(self, spectra_last: da.Array) -> None:
-        self.spectra_last = spectra_last
-        self.shape: tuple[int, ...] = (spectra_last.shape[-1], *spectra_last.shape[:-1])
-        self.ndim = spectra_last.ndim
-        self.dtype = spectra_last.dtype
-        self.size = spectra_last.size
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape, self.ndim, self.dtype = shape, len(shape), dtype
+        self.planes = BandCache(self._read, shape, dtype)
+
+    @abstractmethod
+    def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        """Read the part that a key with an entry for each axis names."""
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        bands, *pixels = self._full(key if isinstance(key, tuple) else (key,))
-        found: NDArray[Any] = np.asarray(self.spectra_last[(*pixels, bands)])
-        return found if isinstance(bands, int | np.integer) else np.moveaxis(found, -1, 0)
+        full = self._full(key if isinstance(key, tuple) else (key,))
+        plane = self._plane(full)
+        return self._read(full) if plane is None else self.planes.plane(*plane)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
@@ -47,3 +47,32 @@ class BandsFront:
         for at in dots[:1]:
             key = (*key[:at], *(slice(None),) * (self.ndim - len(key) + 1), *key[at + 1 :])
         return (*key, *(slice(None),) * (self.ndim - len(key)))
+
+    def _plane(self, key: tuple[Any, ...]) -> tuple[int, tuple[int, ...]] | None:
+        """Band and place in ([t,] [z]) of a key that names one whole plane, else None."""
+        outer = list(zip(key[:-2], self.shape[:-2], strict=True))
+        whole = all(
+            isinstance(part, slice) and part.indices(size) == (0, size, 1) for part, size in zip(key[-2:], self.shape[-2:], strict=True)
+        )
+        if not whole or not all(isinstance(at, int | np.integer) and -size <= at < size for at, size in outer):
+            return None
+        band, *lead = (int(at) % size for at, size in outer)
+        return band, tuple(lead)
+
+
+class BandsFront(PlanesOnDisk):
+    """View of a dask array ([t,] [z,] y, x, W) as (W, [t,] [z,] y, x).
+
+    Dask cannot move a slice through a transposition: of ``cars.transpose(...)[k]`` it computes every band. Here the
+    slice is turned instead of the data.
+    """
+
+    def __init__(self, spectra_last: da.Array) -> None:
+        self.spectra_last = spectra_last
+        self.size = spectra_last.size
+        super().__init__((spectra_last.shape[-1], *spectra_last.shape[:-1]), spectra_last.dtype)
+
+    def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        bands, *pixels = key
+        found: NDArray[Any] = np.asarray(self.spectra_last[(*pixels, bands)])
+        return found if isinstance(bands, int | np.integer) else np.moveaxis(found, -1, 0)

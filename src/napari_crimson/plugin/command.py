@@ -11,10 +11,10 @@ from napari.viewer import Viewer
 from numpy.typing import ArrayLike
 
 from napari_crimson.plugin.layers import give_axis, stack_from_layer
-from napari_crimson.plugin.remove.live import LiveLayer, growing_data, sample_block
+from napari_crimson.plugin.remove.live import LiveLayer, growing_data, sample_block, take_note
 from napari_crimson.plugin.shown import go_to
 
-__all__ = ["ask_and_go_to", "go_to", "remove_from_layer", "remove_from_selected"]
+__all__ = ["ask_and_go_to", "ask_for_axis", "go_to", "remove_from_layer", "remove_from_selected"]
 
 
 def remove_from_selected(viewer: Viewer) -> None:
@@ -33,6 +33,13 @@ def ask_and_go_to(viewer: Viewer) -> None:
     from napari_crimson.plugin.go_to_dialog import GoToDialog
 
     GoToDialog(viewer, viewer.window.main_menu.window()).show()
+
+
+def ask_for_axis(viewer: Viewer) -> None:
+    """Ask for the wavenumber axis of the selected layer, or of another that brings none."""
+    from napari_crimson.plugin.axis import dialog
+
+    dialog.ask_for_axis(viewer)
 
 
 def remove_from_layer(
@@ -68,11 +75,12 @@ def remove_from_layer(
     if wavenumber is not None:
         give_axis(layer, wavenumber)
     removal = plan_removal(stack_from_layer(layer), remover, **options)
-    live = LiveLayer(viewer, layer, removal)
     data, complete = growing_data(removal), False
+    live = LiveLayer(viewer, layer, removal, data)
     try:
         with closing(removal.run()) as blocks:
             for progress in blocks:
+                take_note(data, progress.region)
                 live.show(sample_block(data, progress.region))
         complete = True
     finally:

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_crimson.plugin.background import BackgroundJob, tell
-from napari_crimson.plugin.remove.live import LiveLayer, growing_data, sample_block
+from napari_crimson.plugin.remove.live import LiveLayer, growing_data, sample_block, take_note
 from napari_crimson.plugin.report import Report
 
 if TYPE_CHECKING:
@@ -72,8 +72,9 @@ class RemovalJob(BackgroundJob):
         with closing(removal.sink):
             if self._stop.is_set():
                 return
-            yield removal
-            yield from self._blocks(removal)
+            data = growing_data(removal)
+            yield removal, data
+            yield from self._blocks(removal, data)
 
     def _plan(self) -> Removal:
         if self._recipe is None:
@@ -90,12 +91,13 @@ class RemovalJob(BackgroundJob):
             progress=self._heed_step,
         )
 
-    def _blocks(self, removal: Removal) -> Generator[Any, None, None]:
+    def _blocks(self, removal: Removal, data: Any) -> Generator[Any, None, None]:
         """Run to the end or until told to stop, yielding at most ten times a second."""
-        data, shown = growing_data(removal), 0.0
+        shown = 0.0
         with closing(removal.run()) as blocks:
             for progress in blocks:
                 self._progress = progress
+                take_note(data, progress.region)
                 if self._stop.is_set():
                     return
                 if time.monotonic() - shown >= _SHOW_EVERY_S or progress.blocks_done == progress.blocks:
@@ -103,10 +105,10 @@ class RemovalJob(BackgroundJob):
                     yield sample_block(data, progress.region)
         self._complete = True
 
-    def _show(self, news: Removal | NDArray[np.float32]) -> None:
-        """First the plan, then samples of what is done."""
-        if not isinstance(news, np.ndarray):
-            self.live = LiveLayer(self._viewer, self._source, news)
+    def _show(self, news: tuple[Removal, Any] | NDArray[np.float32]) -> None:
+        """First the plan and what to show of it, then samples of what is done."""
+        if isinstance(news, tuple):
+            self.live = LiveLayer(self._viewer, self._source, *news)
         elif self.live:
             self.live.show(news)
             self._report("running")

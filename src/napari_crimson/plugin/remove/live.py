@@ -1,7 +1,8 @@
 """A result layer that fills in while the work goes on.
 
-The layer shows the sink itself, the array in memory or the zarr on disk: a dask array over it would
-keep planes it has read before they were written. All but `sample_block` belongs to the main thread.
+The layer shows the sink itself, the array in memory or the zarr on disk with the planes around the one that is looked at kept in
+memory: a dask array over it would keep planes it has read before they were written. All but `sample_block` and
+`take_note` belongs to the main thread.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_crimson.plugin.bands_front import PlanesOnDisk
 from napari_crimson.plugin.contrast import limits
 from napari_crimson.plugin.layers import KEY, PARTIAL, bands_front, metadata_from_stack, plane_shown
 from napari_crimson.plugin.placement import placement
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from napari_crimson.blocks import Region
     from napari_crimson.remove import Removal
 
-__all__ = ["LiveLayer", "growing_data", "sample_block"]
+__all__ = ["LiveLayer", "growing_data", "sample_block", "take_note"]
 
 _SAMPLE_PIXELS = 64  # of a block, looked at for the contrast
 _SAMPLE_BLOCKS = 64
@@ -40,15 +42,16 @@ class LiveLayer:
     source : napari.layers.Image
         Lends scale, translate, units and axis labels (see `placement`).
     removal : Removal
-        The planned work; its sink is shown.
+        The planned work.
+    data : array
+        What is shown: its `growing_data`.
     """
 
-    def __init__(self, viewer: ViewerModel, source: Image, removal: Removal) -> None:
+    def __init__(self, viewer: ViewerModel, source: Image, removal: Removal, data: Any) -> None:
         self._viewer = viewer
         self._removal = removal
         self._samples: list[NDArray[np.float32]] = []
         self._limits = (0.0, 1.0)
-        data = growing_data(removal)
         show_wavenumber(viewer)
         self.layer: Image = viewer.add_image(
             data,
@@ -96,7 +99,13 @@ def growing_data(removal: Removal) -> Any:
     array = removal.sink.arrays["raman"]
     if isinstance(array, np.ndarray):
         return bands_front(array)
-    return _TimeBehind(array) if "t" in removal.dataset["cars"].dims else array
+    return _Growing(array, time_first="t" in removal.dataset["cars"].dims)
+
+
+def take_note(data: Any, region: Region) -> None:
+    """Have `growing_data` show a block that has been written; for the thread that wrote it."""
+    if isinstance(data, _Growing):
+        data.planes.renew(region)
 
 
 def sample_block(data: Any, region: Region) -> NDArray[np.float32]:
@@ -107,15 +116,17 @@ def sample_block(data: Any, region: Region) -> NDArray[np.float32]:
     return np.asarray(data[(slice(None), *index)])
 
 
-class _TimeBehind:
-    """An array on disk (t, wavenumber, z, y, x) seen as (wavenumber, t, z, y, x)."""
+class _Growing(PlanesOnDisk):
+    """A result on disk while it is being written, ([t,] W, [z,] y, x) there, seen as (W, [t,] [z,] y, x)."""
 
-    def __init__(self, array: Any) -> None:
-        self._array = array
-        self.shape = (array.shape[1], array.shape[0], *array.shape[2:])
-        self.dtype, self.ndim = array.dtype, array.ndim
+    def __init__(self, array: Any, *, time_first: bool) -> None:
+        self._array, self._time_first = array, time_first
+        stored = tuple(array.shape)
+        super().__init__((stored[1], stored[0], *stored[2:]) if time_first else stored, array.dtype)
 
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        band, time, *rest = key if isinstance(key, tuple) and len(key) > 1 else (key, slice(None))
+    def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        if not self._time_first:
+            return np.asarray(self._array[key])
+        band, time, *rest = key
         values = np.asarray(self._array[(time, band, *rest)])
         return values.swapaxes(0, 1) if isinstance(band, slice) and isinstance(time, slice) else values
