@@ -17,6 +17,7 @@ import zarr
 
 import test_io_andor
 import test_io_envi
+import test_io_hdf5
 import test_io_matlab
 import test_io_vendors
 import test_io_winspec
@@ -209,12 +210,14 @@ def _result_with_recipe(path: Path) -> None:
 
 SEEDS: dict[str, Seed] = {
     "nist": Seed("stack", "a.h5", _stack_as),
+    "macro raster": Seed("stack", "a.h5", test_io_hdf5.write_macro),
     "hdf5": Seed("stack", "a.h5", _generic_hdf5),
     "hdf5 virtual": Seed("stack", "a.h5", _virtual_hdf5),
     "scancars": Seed("stack", "a.h5", _scancars),
     "matlab v6": Seed("stack", "a.mat", _matlab(test_io_matlab.SAVERS["v6"])),
     "matlab v7": Seed("stack", "a.mat", _matlab(test_io_matlab.SAVERS["v7"])),
     "matlab v7.3": Seed("stack", "a.mat", _matlab(test_io_matlab.SAVERS["v7.3"])),
+    "matlab of ours": Seed("stack", "a.mat", _stack_as),
     "witec": Seed("stack", "a.mat", _witec),
     "tiff": Seed("stack", "a.tif", _tiff(metadata=None)),
     "tiff strips": Seed("stack", "a.tif", _tiff(metadata=None, compression="zlib", rowsperstrip=2)),
@@ -237,6 +240,9 @@ SEEDS: dict[str, Seed] = {
     "andor": Seed("stack", "a.asc", lambda path: path.write_text("Exposure (s):\t0.1\n" + test_io_andor.table(), encoding="latin-1")),
     "renishaw": Seed("stack", "a.wdf", _wdf),
     "horiba": Seed("stack", "a.xml", _horiba),
+    "trivista": Seed("stack", "a.tvf", lambda path: path.write_text(test_io_vendors.trivista(), encoding="utf-8")),
+    "mountains": Seed("stack", "a.sur", lambda path: test_io_vendors.write_surf(path, compressed=False)),
+    "mountains packed": Seed("stack", "b.sur", lambda path: test_io_vendors.write_surf(path, compressed=True)),
     "axis json": Seed("axis", "a.json", _wavelength_json),
     "axis text": Seed("axis", "a.csv", _text("pixel;Raman\n" + "\n".join(f"{i};{v}" for i, v in enumerate(AXIS)))),
     "spectrum": Seed("spectrum", "a.txt", _text("wavenumber counts\n" + "\n".join(f"{v} {i}" for i, v in enumerate(AXIS)))),

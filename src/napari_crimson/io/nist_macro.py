@@ -150,5 +150,6 @@ def _read(box: Box, *, path: Path, lines: Mapping[int, _Line], points: int) -> N
             below, above, share = line.below[box[1]], line.above[box[1]], line.share[box[1], None]
             start = min(below.min(), above.min())
             values = np.asarray(file[line.name][start : max(below.max(), above.max()) + 1, box[2]], dtype=np.float64)
-            out[i] = (1 - share) * values[below - start] + share * values[above - start]
+            with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 is infinite, and so a bad pixel
+                out[i] = (1 - share) * values[below - start] + share * values[above - start]
     return out

@@ -58,7 +58,9 @@ def _unpacked_bytes(path: Path, file: IO[bytes], most: int) -> int:
     if count > _MOST_STREAMS:
         raise CrimsonError(f"{path}: {count} packed streams are more than a map has; export it again")
     sizes = list(struct.iter_unpack("<II", file.read(8 * count)))
-    total = 0
+    total, left = 0, path.stat().st_size - file.tell()
+    if sum(packed for _, packed in sizes) > left:
+        raise CrimsonError(f"{path}: its packed points take {sum(packed for _, packed in sizes)} bytes, there are {left}; copy it again")
     for _, packed in sizes:
         stream = zlib.decompressobj()
         total += len(stream.decompress(file.read(packed), most - total + 1))
