@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -14,11 +15,21 @@ from napari_crimson.errors import CrimsonError
 __all__ = ["Recipe", "read_recipe"]
 
 
+_MOST_POINTS = 2**27  # of one batch, or of what is validated: 0.5 GiB for each number a point costs
+_MOST_BYTES = 2**22
+_MOST = 1e9
+_NAME = re.compile(r"\w[\w .+-]{0,98}")  # of a file in the folder of results, and of no other
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value) and 0 < value[0] <= value[1]
+    return isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value)) and 0 < value[0] <= value[1] <= _MOST
 
 
-_PAIR = (_is_pair, "two numbers above 0, the lower first")
+_PAIR = (_is_pair, f"two numbers above 0 and up to {_MOST:g}, the lower first")
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {  # by annotation: what fits, and how to say it
     "str": (lambda value: isinstance(value, str) and value != "", "a text"),
     "str | None": (lambda value: value is None or (isinstance(value, str) and value != ""), "a text"),
@@ -64,7 +75,12 @@ class Recipe:
         for f in fields(self):
             value, (fits, wanted) = getattr(self, f.name), _KINDS[str(f.type)]
             if not fits(value):
-                raise CrimsonError(f"{f.name} = {value!r}, expected {wanted}")
+                raise CrimsonError(f"{f.name} = {repr(value)[:80]}, expected {wanted}")
+        if not _NAME.fullmatch(self.name):
+            raise CrimsonError(f"name = {self.name[:80]!r} is none of a file; take letters, digits, '-', '_', '.' and spaces")
+        points = max(self.batch_points, self.validation_spectra * self.points[1])
+        if points > _MOST_POINTS:
+            raise CrimsonError(f"{points:,} points at once, from batch_points or validation_spectra times points; at most {_MOST_POINTS:,}")
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -76,8 +92,10 @@ def read_recipe(path: str | Path) -> Recipe:
         If the file cannot be read, or holds a key that no recipe has or a value that does not fit.
     """
     try:
+        if Path(path).stat().st_size > _MOST_BYTES:
+            raise CrimsonError(f"{path}: {Path(path).stat().st_size} bytes, more than the {_MOST_BYTES} of any recipe")
         table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CrimsonError(f"{path}: no readable recipe ({error})") from error
     known = {f.name for f in fields(Recipe)}
     if unknown := table.keys() - known:

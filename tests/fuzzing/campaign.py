@@ -55,7 +55,7 @@ class Worker:
         self._context = multiprocessing.get_context("spawn")
         self._process: Any = None
 
-    def begin(self, target: str, good: Path) -> None:
+    def begin(self, target: str, good: Path, *, is_second: bool = False) -> None:
         """Let it read a good input, so that all is loaded, and see that nothing is wrong with that."""
         if self._process is None:
             self._pipe, other = self._context.Pipe()
@@ -63,7 +63,10 @@ class Worker:
             self._process.start()
             other.close()
         verdict = self._ask(target, good, is_good=True, seconds=120)
-        if verdict.problem or not verdict.opened:
+        if verdict.problem and not is_second:  # what a case before it left behind
+            self.close()
+            self.begin(target, good, is_second=True)
+        elif verdict.problem or not verdict.opened:
             raise AssertionError(f"a good input does not open: {verdict}")
 
     def judge(self, target: str, path: Path, good: Path) -> Verdict:

@@ -61,6 +61,7 @@ def _judge(target: Callable[[Path], bool], path: Path, guard: _Guard, printed: A
     memory = _forget_peak()
     with warnings.catch_warnings(record=True) as warned, guard.watching(path.parent), _limited():
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ResourceWarning)  # told when it is collected, in whatever case that is
         try:
             opened = target(path)
         except CrimsonError as error:

@@ -71,9 +71,16 @@ def _check_set(path: Path, tif: tifffile.TiffFile) -> None:
     """Refuse an OME set whose other files lie elsewhere, before any of them is opened."""
     if not tif.is_ome or not tif.ome_metadata:
         return
-    for element in ET.fromstring(tif.ome_metadata).iter():  # noqa: S314 - expat holds entities in check, and reads no other file
-        if element.tag.endswith("UUID") and (other := element.get("FileName")):
-            check_inside(path.parent / other, path.parent, of=path)
+    try:
+        record = ET.fromstring(tif.ome_metadata)  # noqa: S314 - expat holds entities in check, and reads no other file
+    except ET.ParseError:  # then it names no files to tifffile either
+        return
+    others = {str(element.get("FileName") or path.name) for element in record.iter() if element.tag.endswith("UUID")} - {path.name}
+    for other in sorted(others):
+        check_inside(path.parent / other, path.parent, of=path)
+        if (path.parent / other).is_file():
+            with open_tiff(path.parent / other) as part:
+                _check_chain(path.parent / other, part)
 
 
 def _is_loose(tif: tifffile.TiffFile) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import islice
 from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import stack_order, step_um
+from napari_crimson.io.formats import is_zarr
 from napari_crimson.io.found import IMAGES, SPECTRA, Found, choose
 from napari_crimson.io.inside_store import InsideStore
 from napari_crimson.io.lazy import Box, FileArray, check_promise
@@ -33,25 +35,38 @@ Array: TypeAlias = "zarr.Array[Any]"
 
 _BOOKKEEPING = ("fingerprint", "blocks", "origin")  # of the run that wrote a result: a copy of it is another thing
 _MOST_CHUNK_BYTES = 2**30
-_DEPTH = 4
+_DEPTH, _MOST_MEMBERS = 5, 1000
 
 
 def read(path: Path, name: str | None) -> Found:
     """Read a stack from a Zarr folder; `name` is an array in it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of files beside the arrays, and of what the next specification may change
-        root = zarr.open(InsideStore(path, read_only=True), mode="r")
+        store = InsideStore(path, read_only=True)
+        root = zarr.open(store, mode="r")
         if isinstance(root, zarr.Array):
             return Found(arrays={"cars": _turned(path, "", root, _dims(root, {}))}, step_um=_steps({}, {}))
-        arrays = {key: item for key, item in root.members(max_depth=_DEPTH) if isinstance(item, zarr.Array)}
-        return _from_group(path, root, arrays, name)
+        nodes = dict(islice(_members(store, ""), _MOST_MEMBERS))
+        return _from_group(path, {"": root, **nodes}, name)
 
 
-def _from_group(path: Path, root: zarr.Group, arrays: dict[str, Array], name: str | None) -> Found:
+def _members(store: InsideStore, group: str, depth: int = 1) -> Iterator[tuple[str, Array | zarr.Group]]:
+    """Arrays and groups in a group by their paths; one by one, as they lie there, whatever a consolidated list of them says."""
+    for child in sorted((store.root / group).iterdir()):
+        if child.is_dir() and is_zarr(child):
+            key = f"{group}/{child.name}".lstrip("/")
+            node = zarr.open(store, path=key, mode="r")
+            yield key, node
+            if isinstance(node, zarr.Group) and depth < _DEPTH:
+                yield from _members(store, key, depth + 1)
+
+
+def _from_group(path: Path, nodes: dict[str, Array | zarr.Group], name: str | None) -> Found:
+    root, arrays = nodes[""], {key: item for key, item in nodes.items() if isinstance(item, zarr.Array)}
     stacks = {key: item.shape for key, item in arrays.items() if item.ndim >= 3 and "labels" not in key.split("/")}
     main = choose(path, stacks, name or next((key for key in IMAGES if key in stacks), None))
     folder = main.rpartition("/")[0]
-    image = _multiscale(cast("zarr.Group", root[folder]) if folder else root, main.rpartition("/")[2])
+    image = _multiscale(cast("zarr.Group", nodes[folder]), main.rpartition("/")[2])
     wanted = [main] + [key for key in IMAGES if name is None and main in IMAGES and key != main and stacks.get(key) == stacks[main]]
     vectors = {key.rpartition("/")[2]: item for key, item in arrays.items() if item.ndim == 1 and key.rpartition("/")[0] == folder}
     points = [i for i in stacks[main] if i > 1]

@@ -49,6 +49,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int, kernel: int, *, dilation: int = 1) -> None:
         super().__init__()
+        if kernel % 2 == 0:
+            raise ValueError(f"kernel={kernel}, must be odd: a layer must not shift a spectrum by half a point")
         self.first = nn.Conv1d(width, width, kernel, padding=dilation * (kernel // 2), dilation=dilation)
         self.second = nn.Conv1d(width, width, kernel, padding=kernel // 2)
         self.act = nn.LeakyReLU(0.1)

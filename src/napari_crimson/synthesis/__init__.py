@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.synthesis.base import Batch, Prior
+from napari_crimson.synthesis.bounds import check_bound
 from napari_crimson.synthesis.published import Crimson, Specnet
 from napari_crimson.synthesis.wide import Wide
 
@@ -51,16 +52,20 @@ def make_prior(name: str, bounds: dict[str, Any]) -> Wide | Crimson | Specnet:
     Raises
     ------
     CrimsonError
-        If the name is unknown or a bound is none of that prior's.
+        If the name is unknown, or a bound none of that prior's or not of its kind.
     """
     if name not in PRIORS:
         raise CrimsonError(f"no prior '{name}'; there are {', '.join(PRIORS)}")
     known = [f.name for f in fields(PRIORS[name])]
     if unknown := bounds.keys() - set(known):
         raise CrimsonError(f"prior '{name}' has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
-    return PRIORS[name](**{key: _tuples(value) for key, value in bounds.items()})
+    values = {key: _tuples(value) for key, value in bounds.items()}
+    for f in fields(PRIORS[name]):
+        if f.name in values:
+            check_bound(f.name, values[f.name], f.default)
+    return PRIORS[name](**values)
 
 
-def _tuples(value: Any) -> Any:
-    """Lists, as TOML gives them, as tuples, within one another too."""
-    return tuple(_tuples(one) for one in value) if isinstance(value, list | tuple) else value
+def _tuples(value: Any, deep: int = 2) -> Any:
+    """Lists, as TOML gives them, as tuples, and those within them."""
+    return tuple(_tuples(one, deep - 1) for one in value) if deep and isinstance(value, list | tuple) else value

@@ -10,13 +10,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.toml import toml_from_dict
+from napari_crimson.weights import card
 from napari_crimson.weights.folders import (
     FOLDER_VARIABLE,
     SHIPPED,
@@ -55,17 +55,7 @@ MAX_BYTES = 64 * 2**20  # ours have some 4 MB; more than this is not a network o
 
 def read_card(name_or_path: str | Path) -> dict[str, Any]:
     """Read the card beside a set of weights, without reading the weights."""
-    path = locate(name_or_path).with_suffix(".toml")
-    try:
-        card = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CrimsonError(
-            f"{path}: no readable card beside the weights ({error}); weights are used only with the card that made them"
-        ) from error
-    missing = {"network", "convention", "sha256"} - card.keys()
-    if missing:
-        raise CrimsonError(f"{path}: the card lacks {', '.join(sorted(missing))}; make it with napari_crimson.train")
-    return card
+    return card.read(locate(name_or_path).with_suffix(".toml"))
 
 
 def load(name_or_path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -79,17 +69,21 @@ def load(name_or_path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError
     from safetensors.torch import load as tensors_from_bytes
 
-    path, card = locate(name_or_path), read_card(name_or_path)
+    path, said = locate(name_or_path), read_card(name_or_path)
     if path.stat().st_size > MAX_BYTES:
         raise CrimsonError(f"{path}: {path.stat().st_size} bytes, more than the {MAX_BYTES} a network may have")
     data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
-    if found != card["sha256"]:
-        raise CrimsonError(f"{path}: sha256 {found}, but its card says {card['sha256']}; get both files again from one place")
+    if found != said["sha256"]:
+        raise CrimsonError(f"{path}: sha256 {found}, but its card says {said['sha256']}; get both files again from one place")
     try:
-        return tensors_from_bytes(data), card
+        tensors = tensors_from_bytes(data)
     except SafetensorError as error:
         raise CrimsonError(f"{path}: not a safetensors file ({error})") from error
+    for name, values in tensors.items():
+        if not values.is_floating_point() or not values.isfinite().all():
+            raise CrimsonError(f"{path}: '{name}' holds {values.dtype} that are not all finite numbers; get the weights again")
+    return tensors, said
 
 
 def read_curve(name_or_path: str | Path) -> list[dict[str, float]]:

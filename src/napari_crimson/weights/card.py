@@ -1,0 +1,71 @@
+"""The card of a set of weights: read, and what it says checked before anything is made by it."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari_crimson.errors import CrimsonError
+
+__all__ = ["read"]
+
+_MOST_BYTES = 2**22  # a measured excitation of many points is the longest there is
+_MOST_CHARACTERS = 100
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _MOST_CHARACTERS and value.isprintable()
+
+
+def _is_range(value: Any) -> bool:
+    numbers = isinstance(value, list) and len(value) == 2 and all(type(part) in (int, float) and math.isfinite(part) for part in value)
+    return numbers and value[0] <= value[1]
+
+
+_WORD = (_is_word, f"a text of up to {_MOST_CHARACTERS} characters")
+_RANGE = (_is_range, "two numbers, the lower first")
+_TABLE = (lambda value: isinstance(value, dict), "a table")
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {  # what is asked of a card, or of the tables in it
+    "name": _WORD,
+    "network": _WORD,
+    "convention": _WORD,
+    "sha256": (lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None, "64 hexadecimal digits"),
+    "arguments": _TABLE,
+    "recipe": _TABLE,
+    "prior": _TABLE,
+    "recipe.step_cm1": _RANGE,
+    "recipe.range_cm1": _RANGE,
+    "prior.name": _WORD,
+}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a card.
+
+    Raises
+    ------
+    CrimsonError
+        If it cannot be read, lacks what all cards have, or says something of another kind than it must be.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise CrimsonError(f"{path}: {path.stat().st_size} bytes, more than the {_MOST_BYTES} of any card; get it again from its place")
+        card = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CrimsonError(
+            f"{path}: no readable card beside the weights ({error}); weights are used only with the card that made them"
+        ) from error
+    missing = {"network", "convention", "sha256"} - card.keys()
+    if missing:
+        raise CrimsonError(f"{path}: the card lacks {', '.join(sorted(missing))}; make it with napari_crimson.train")
+    for key, (fits, wanted) in _KINDS.items():
+        table, _, word = key.rpartition(".")
+        holder = card.get(table, {}) if table else card
+        if word in holder and not fits(holder[word]):
+            shown = repr(holder[word])[:80]
+            raise CrimsonError(f"{path}: the card says {key} = {shown}, expected {wanted}; get it again from its place")
+    return card
