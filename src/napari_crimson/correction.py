@@ -75,6 +75,11 @@ class Correction:
         """Names of the results."""
         return ["raman", "uncertainty"] if self.uncertainty else ["raman"]
 
+    @property
+    def loaded(self) -> Remover:
+        """The remover, ready to be called."""
+        return self.remover if isinstance(self.remover, Remover) else load_once(*self.remover)
+
     def __call__(self, raw: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
         """Correct raw spectra (N, W) as stored; NaN for pixels that are saturated or hold no spectrum, and for unlit bands."""
         with np.errstate(over="ignore"):  # beyond float32 is infinite, and so without a result
@@ -83,10 +88,9 @@ class Correction:
             spectra[raw.max(axis=1) == np.iinfo(raw.dtype).max] = np.nan
         if self.dark is not None:
             spectra -= self.dark
-        remover = self.remover if isinstance(self.remover, Remover) else load_once(*self.remover)
         reference = None if self.reference is None else self.reference[self.lit]
         task = spectra[:, self.lit], self.wavenumber[self.lit], reference
-        answers = remover(*task, uncertainty=True) if self.uncertainty else (remover(*task),)
+        answers = self.loaded(*task, uncertainty=True) if self.uncertainty else (self.loaded(*task),)
         return {name: self._in_place(answer) for name, answer in zip(self.names, answers, strict=True)}
 
     def _in_place(self, answer: NDArray[np.float32]) -> NDArray[np.float32]:

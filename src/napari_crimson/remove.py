@@ -73,8 +73,8 @@ class Removal:
         self._started = True
         with closing(self.sink):
             with closing(loop(self.dataset["cars"].data, self._correction, self.sink, self.regions)) as steps:
-                yield from steps
-            learnt = self.remover.provenance  # some of it only when at work
+                told = yield from steps
+            learnt = {**self.remover.provenance, **(told or {})}  # some of it only when at work
             for name in self._correction.names:
                 self.dataset[name].attrs.update(learnt)
             self.dataset.attrs["history"][-1] += self._losses()

@@ -159,7 +159,8 @@ def correct_block(spectra: NDArray[Any], correct: Correct) -> tuple[Results, int
     return {name: values.reshape(spectra.shape) for name, values in results.items()}, bad
 
 
-Loop = Callable[[da.Array, Correct, Sink, Sequence[Region]], Generator[Progress, None, None]]
+Loop = Callable[[da.Array, Correct, Sink, Sequence[Region]], Generator[Progress, None, Mapping[str, Any] | None]]
+"""As `stream`; may return what is known of the work only behind it, for the record."""
 
 
 class Tally:

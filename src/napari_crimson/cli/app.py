@@ -8,8 +8,9 @@ import typer
 
 from napari_crimson._version import __version__
 
-__all__ = ["STOPPED", "Device", "Name", "Wavenumber", "app"]
+__all__ = ["DAMAGED", "STOPPED", "Device", "Name", "Wavenumber", "app"]
 
+DAMAGED = 3  # done, but for parts of the input that could not be read
 STOPPED = 130  # what a shell reports of a command that Ctrl-C ended
 
 app = typer.Typer(

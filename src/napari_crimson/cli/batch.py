@@ -3,58 +3,78 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_crimson.cli.terminal import duration, progress_bar
-from napari_crimson.errors import CrimsonError
+from napari_crimson.errors import CrimsonError, UnreachableError
+from napari_crimson.faults import persist
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from napari_crimson.pipeline import Pipeline
+    from napari_crimson.remove import Removal
     from napari_crimson.remover import Remover
+    from napari_crimson.sinks import Resume
+    from napari_crimson.stream import Loop
 
-__all__ = ["Job", "axis_from_option", "output_paths", "pipeline_from_options", "spectrum_from_option"]
+__all__ = ["Job", "Outcome", "axis_from_option", "output_paths", "pipeline_from_options", "spectrum_from_option"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What there is to say of a stack that was corrected, and its blocks that could not be read, as `Removal.damaged` gives them."""
+
+    said: str
+    damaged: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is the same for every stack of one call, the remover and the spectra of its pipeline loaded once."""
+    """What is the same for every stack of one call, the remover and the spectra of its pipeline loaded once.
+
+    `seen` are the files that were there when it began; `loop` is who does the work, see `Removal.run`.
+    """
 
     pipeline: Pipeline
     remover: Remover
     spectra: dict[str, xr.DataArray]
     wavenumber: Any
     name: str | None
-    resume: bool
+    resume: Resume
+    seen: frozenset[Path]
+    loop: Loop
 
-    def run(self, file: Path, target: Path, label: str) -> str:
+    def run(self, file: Path, target: Path, label: str) -> Outcome:
         """Correct `file` into `target` behind a progress bar; return what there is to say of it."""
-        from napari_crimson.io import open_stack
-
-        stack = open_stack(file, wavenumber=self.wavenumber, name=self.name)
         step = None
         with progress_bar() as bar:
             task = bar.add_task(label, total=None, rate="", left="")
-            removal = self.pipeline.plan(
-                stack,
-                output=target,
-                resume=self.resume,
-                remover=self.remover,
-                spectra=self.spectra,
-                progress=lambda name, part: bar.update(task, completed=part, total=1, rate=name),
-            )
-            with closing(removal.run()) as steps:  # closing ends the loop and keeps what is written
+            removal = persist(lambda: self._plan(file, target, lambda name, part: bar.update(task, completed=part, total=1, rate=name)))
+            with closing(removal.run(self.loop)) as steps:  # closing ends the loop and keeps what is written
                 for step in steps:
                     rate, left = f"{step.spectra_per_s:,.0f} spectra/s", f"{duration(step.seconds_left)} left"
                     bar.update(task, completed=step.pixels_done, total=step.pixels, rate=rate, left=left)
         if step is None:
-            return "was complete already"
+            return Outcome("was complete already", removal.damaged)
         bad = f", {step.bad_pixels:,} without a spectrum (NaN)" if step.bad_pixels else ""
-        return f"{step.pixels:,} spectra{bad}, {step.spectra_per_s:,.0f} spectra/s"
+        return Outcome(f"{step.pixels:,} spectra{bad}, {step.spectra_per_s:,.0f} spectra/s", removal.damaged)
+
+    def _plan(self, file: Path, target: Path, progress: Callable[[str, float], object]) -> Removal:
+        """Open a stack and plan its removal; a file that was there when the call began is waited for, as a share may come back."""
+        from napari_crimson.io import open_stack
+
+        try:
+            stack = open_stack(file, wavenumber=self.wavenumber, name=self.name)
+        except CrimsonError as error:
+            if file in self.seen and not file.exists():
+                raise UnreachableError(str(error)) from error
+            raise
+        return self.pipeline.plan(stack, output=target, resume=self.resume, remover=self.remover, spectra=self.spectra, progress=progress)
 
 
 def output_paths(files: list[Path], folder: Path) -> dict[Path, Path]:

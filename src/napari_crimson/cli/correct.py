@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_crimson.cli.app import STOPPED, Device, Name, Wavenumber, app
-from napari_crimson.cli.batch import Job, axis_from_option, output_paths, pipeline_from_options
+from napari_crimson.cli.app import DAMAGED, STOPPED, Device, Name, Wavenumber, app
+from napari_crimson.cli.batch import Job, Outcome, axis_from_option, output_paths, pipeline_from_options
 from napari_crimson.cli.terminal import complain, printable
 from napari_crimson.errors import CrimsonError
 
+if TYPE_CHECKING:
+    from napari_crimson.stream import Loop
+
 __all__ = ["correct"]
+
+_MOST_TOLD = 10  # damaged blocks of one stack
 
 _SPECTRUM = "auto (the file's own), none, or a stack or two-column text file; auto if left out."
 
@@ -36,33 +43,78 @@ def correct(
     wavenumber: Wavenumber = None,
     name: Name = None,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with a stopped run, or replace an earlier result.")] = True,
+    redo_damaged: Annotated[
+        bool, typer.Option("--redo-damaged", help="The stacks have been repaired: do those blocks again that could not be read.")
+    ] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Work on the workers of this dask.distributed scheduler, as tcp://host:8786.", metavar="ADDRESS")
+    ] = None,
 ) -> None:
-    """Remove the background from stacks, each into OUT/<file>.zarr; the same command goes on where a stopped one ended."""
+    """Remove the background from stacks, each into OUT/<file>.zarr; the same command goes on where a stopped one ended.
+
+    Ends with 0 if all is done, 3 if parts of a stack could not be read and are NaN, 1 if a stack could not be done.
+    """
+    if redo_damaged and not resume:
+        raise typer.BadParameter("--no-resume does all blocks again", param_hint="--redo-damaged")
     axis = axis_from_option(wavenumber)
     pipeline = pipeline_from_options(recipe, remover=remover, precision=precision, uncertainty=uncertainty, reference=reference, dark=dark)
-    job = Job(
-        pipeline=pipeline,
-        remover=pipeline.load_remover(device=device),
-        spectra=pipeline.read_spectra(axis),
-        wavenumber=axis,
-        name=name,
-        resume=resume,
-    )
     targets = output_paths(files, out)
-    failed = 0
+    with _loop(scheduler, device) as loop:
+        job = Job(
+            pipeline=pipeline,
+            remover=pipeline.load_remover(device=device if scheduler is None else "cpu"),
+            spectra=pipeline.read_spectra(axis),
+            wavenumber=axis,
+            name=name,
+            resume="damaged" if redo_damaged else resume,
+            seen=frozenset(file for file in targets if file.exists()),
+            loop=loop,
+        )
+        raise typer.Exit(_correct_all(job, targets))
+
+
+def _correct_all(job: Job, targets: dict[Path, Path]) -> int:
+    """Correct stack after stack; return the exit code."""
+    code = 0
     for number, (file, target) in enumerate(targets.items(), start=1):
         try:
-            typer.echo(
-                f"{printable(file)} → {printable(target)}: {job.run(file, target, f'{number}/{len(targets)} {printable(file.name)}')}"
-            )
+            done = job.run(file, target, f"{number}/{len(targets)} {printable(file.name)}")
+            typer.echo(f"{printable(file)} → {printable(target)}: {done.said}")
+            if done.damaged:
+                _tell_damage(file, done)
+                code = code or DAMAGED
         except CrimsonError as error:
             complain(error, file)
-            failed += 1
+            code = 1
         except KeyboardInterrupt:
             complain("stopped; the same command goes on from here", file)
-            raise typer.Exit(STOPPED) from None
+            return STOPPED
         except Exception:  # a bug of ours in one stack must not cost a night's batch the others
             traceback.print_exc()
             complain("failed unexpectedly (see above); please report it", file)
-            failed += 1
-    raise typer.Exit(1 if failed else 0)
+            code = 1
+    return code
+
+
+def _tell_damage(file: Path, done: Outcome) -> None:
+    """Name the blocks that could not be read."""
+    lost = sum(entry["pixels"] for entry in done.damaged)
+    for entry in done.damaged[:_MOST_TOLD]:
+        complain(f"block {entry['block']}, {entry['place']}: {entry['reason']}", file)
+    more = len(done.damaged) - _MOST_TOLD
+    listed = f"{more} more such blocks are listed in the result's attributes; " if more > 0 else ""
+    complain(f"{listed}{lost:,} pixels are NaN; once the file is repaired, the same command with --redo-damaged does them again", file)
+
+
+@contextmanager
+def _loop(scheduler: str | None, device: str) -> Iterator[Loop]:
+    """Who does the work: this process, or the workers of a scheduler."""
+    if scheduler is None:
+        from napari_crimson.stream import stream
+
+        yield stream
+        return
+    from napari_crimson.cluster import Cluster
+
+    with Cluster(scheduler, device=device) as cluster:
+        yield cluster.stream
