@@ -13,9 +13,12 @@ from napari_crimson.recipe import Recipe
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["adaptation_recipe"]
+__all__ = ["adaptation_recipe", "can_be_adapted", "guess_photons"]
 
 _FEWEST_POINTS, _STORED_POINTS = 128, 1000
+_MOST_PIXELS = 256
+_ELECTRONS = (1e3, 2e6)  # what weights are trained on at all
+_SPREAD = 3.0  # of the guess, to either side
 
 
 def adaptation_recipe(
@@ -60,7 +63,8 @@ def adaptation_recipe(
         raise CrimsonError(f"'{start}' answers in the {card['convention']} convention of published sets; adapt cnn or rnn")
     ordered = reference.sortby("wavenumber")
     measured, counts = ordered["wavenumber"].values.astype(float), ordered.values.astype(float)
-    low, high, step = axis or (measured[0], measured[-1], (measured[-1] - measured[0]) / max(1, measured.size - 1))
+    own = (measured[0], measured[-1], (measured[-1] - measured[0]) / max(1, measured.size - 1))
+    low, high, step = map(float, axis or own)
     points = _points(low, high, step)
     if measured[0] > low or measured[-1] < high:
         raise CrimsonError(
@@ -92,6 +96,45 @@ def adaptation_recipe(
         validation_spectra=384,
         validate_every=max(1, steps // 6),
     )
+
+
+def can_be_adapted(name: str) -> bool:
+    """Whether weights by this name answer in the convention that `adaptation_recipe` wants; not where they cannot be read."""
+    try:
+        return str(weights.read_card(name)["convention"]) == "relative"
+    except CrimsonError:
+        return False
+
+
+def guess_photons(stack: xr.Dataset) -> tuple[float, float]:
+    """Guess from the noise of a stack how many electrons its spectra have at their brightest point; reads one row.
+
+    Where noise is that of photons its variance is the counts of an electron times the counts. It is taken from second
+    differences along the spectrum, of which the median hardly sees lines; without such noise the guess comes out high.
+
+    Parameters
+    ----------
+    stack : xarray.Dataset
+        With `cars` and, if it is known, `dark`.
+
+    Returns
+    -------
+    (low, high)
+        Three times to either side of what 5 and 95 % of the pixels have, within what networks are trained on.
+    """
+    cars = stack["cars"].data
+    row = np.asarray(cars[(*(size // 2 for size in cars.shape[:-2]), slice(None, _MOST_PIXELS))]).astype(np.float64)
+    counts = row - (stack["dark"].values if "dark" in stack else 0.0)
+    counts = counts[np.isfinite(counts).all(axis=1) & (counts.max(axis=1) > 0)]
+    if not len(counts) or counts.shape[1] < 3:
+        return _ELECTRONS
+    inner = counts[:, 1:-1]
+    lit = inner > 0.2 * counts.max(axis=1, keepdims=True)
+    scaled = np.abs(np.diff(counts, 2, axis=1)[lit]) / np.sqrt(6 * inner[lit])
+    counts_per_electron = max((1.4826 * float(np.median(scaled))) ** 2, 1e-12)
+    low, high = np.quantile(counts.max(axis=1), [0.05, 0.95]) / counts_per_electron
+    low, high = (float(np.clip(value, *_ELECTRONS)) for value in (low / _SPREAD, high * _SPREAD))
+    return low, high
 
 
 def _points(low: float, high: float, step: float) -> int:

@@ -136,9 +136,9 @@ class TrainingRun:
         return validation
 
     @property
-    def improved(self) -> bool:
-        """Whether anything has been found that is better than the start."""
-        return bool(self.curve) and self._best_figures["step"] > 0
+    def best_step(self) -> int:
+        """The step of the best weights so far; 0 while those of the start are not beaten."""
+        return int(self._best_figures["step"]) if self.curve else 0
 
     def result(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The best weights so far, and their card.
@@ -149,7 +149,7 @@ class TrainingRun:
             If they are those that training started from.
         """
         recipe = self.recipe
-        if not self.improved:
+        if self.best_step == 0:
             after = min((row["error"] for row in self.curve[1:]), default=math.nan)
             raise CrimsonError(
                 f"training made '{recipe.start}' no better: error {self.curve[0]['error']:.4g} at the start, "

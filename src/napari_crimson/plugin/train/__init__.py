@@ -1,0 +1,1 @@
+"""The dock widget *Plugins › CRIMSON › Train*: a network adapted to this microscope."""
