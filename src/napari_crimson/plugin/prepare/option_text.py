@@ -11,7 +11,7 @@ from napari_crimson.errors import CrimsonError
 if TYPE_CHECKING:
     from napari_crimson.pipeline import Option
 
-__all__ = ["EXAMPLES", "label_of", "text_from_value", "value_from_text"]
+__all__ = ["EXAMPLES", "HINTS", "label_of", "text_from_value", "value_from_text"]
 
 EXAMPLES = {
     "number": "a number",
@@ -19,7 +19,14 @@ EXAMPLES = {
     "pair": "first, last",
     "numbers": "numbers, such as 600, 602, 604",
     "lines": "seen = true, such as 998 = 1001; 2846 = 2850",
-    "spectrum": "a number, or the path of a file",
+}
+HINTS = {  # short enough for an empty line of a form
+    "number": "a number",
+    "integer": "a whole number",
+    "pair": "first, last",
+    "numbers": "600, 602, 604",
+    "lines": "998 = 1001; …",
+    "spectrum": "number or file",
 }
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 

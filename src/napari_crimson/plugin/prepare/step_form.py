@@ -9,7 +9,7 @@ from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 
 from napari_crimson.plugin.looks import align_labels
-from napari_crimson.plugin.prepare.option_text import EXAMPLES, label_of, text_from_value, value_from_text
+from napari_crimson.plugin.prepare.option_text import EXAMPLES, HINTS, label_of, text_from_value, value_from_text
 
 if TYPE_CHECKING:
     from napari_crimson.pipeline import Option, StepKind
@@ -37,7 +37,7 @@ class StepForm(Container):  # type: ignore[type-arg]
             row: Any = self[option.name]
             row.native.setAccessibleName(label_of(option))
             if isinstance(row, LineEdit):
-                row.native.setPlaceholderText(EXAMPLES[option.kind] if option.required else f"{EXAMPLES[option.kind]}; or empty")
+                row.native.setPlaceholderText(HINTS[option.kind] if option.required else f"{HINTS[option.kind]}, or empty")
         if kind.options:
             align_labels(self)
 

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QM
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.pipeline import STEPS, Step
+from napari_crimson.plugin.looks import tab_through
 from napari_crimson.plugin.prepare.step_form import StepForm
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class StepsEditor(QWidget):
         row = len(self._forms) if row is None else row
         self._forms.insert(row, form)
         self.stack.insertWidget(row, form.native)
+        tab_through(self.buttons["Move step down"], form)
         item = QListWidgetItem(form.kind.title)
         item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
         item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
@@ -187,7 +189,7 @@ class StepsEditor(QWidget):
         self.stack.setVisible(form is not None and bool(form.kind.options))
         if form is not None:
             self.stack.setCurrentWidget(form.native)
-            self.stack.setFixedHeight(form.native.sizeHint().height())
+            self.stack.setFixedHeight(form.native.sizeHint().height() + 2 * self.stack.frameWidth())
         self.buttons["Remove step"].setEnabled(form is not None)
         self.buttons["Move step up"].setEnabled(row > 0)
         self.buttons["Move step down"].setEnabled(0 <= row < len(self._forms) - 1)
