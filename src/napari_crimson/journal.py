@@ -39,8 +39,8 @@ class Journal:
         lines = (_line(block, done) for block, done in (blocks or {}).items())
         replace_file(self.path, "".join([f"{fingerprint}\n", *lines]))
 
-    def read(self, fingerprint: str) -> dict[int, Done] | None:
-        """The finished blocks, a torn end cut off; None where the list is missing, or of another job."""
+    def read(self, fingerprint: str, *, mend: bool = True) -> dict[int, Done] | None:
+        """The finished blocks, a torn end cut off, also in the file if `mend`; None where the list is missing, or of another job."""
         try:
             text = self.path.read_text(encoding="latin-1")  # a character a byte
         except FileNotFoundError:
@@ -52,7 +52,8 @@ class Journal:
         while line := _LINE.match(text, at):
             blocks[int(line[1])] = Done(bad_pixels=int(line[2]), damage=json.loads(line[3]) if line[3] else "")
             at = line.end()
-        os.truncate(self.path, at)
+        if mend:
+            os.truncate(self.path, at)
         return blocks
 
     def add(self, block: int, done: Done) -> None:

@@ -14,7 +14,7 @@ import psutil
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["Lock"]
+__all__ = ["Lock", "check_free"]
 
 
 class Lock:
@@ -35,14 +35,11 @@ class Lock:
         self.file = path.with_name(path.name + ".lock")
         self.file.parent.mkdir(parents=True, exist_ok=True)
         while not self._take():
-            held = self._holder()
+            held = _holder(self.file)
             if held is None:
                 continue  # released just now
             if not _is_dead(held):
-                raise CrimsonError(
-                    f"{path} is being written by another job ({held or 'unknown'}); wait for it, choose another output, "
-                    f"or, if nothing writes there any more, delete {self.file}"
-                )
+                raise _taken(path, self.file, held)
             self._break(held)
         self._release = weakref.finalize(self, _delete, self.file, os.getpid())
 
@@ -59,12 +56,6 @@ class Lock:
         finally:
             mine.unlink(missing_ok=True)
 
-    def _holder(self) -> str | None:
-        try:
-            return self.file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-
     def _break(self, held: str) -> None:
         """Move a dead lock aside; if another process was quicker and holds a new one, put that back."""
         aside = self.file.with_name(f"{self.file.name}.{os.getpid()}.dead")
@@ -74,6 +65,28 @@ class Lock:
                 aside.rename(self.file)
             else:
                 aside.unlink()
+
+
+def check_free(path: Path) -> None:
+    """Raise `CrimsonError` if another process holds the lock; takes none."""
+    file = path.with_name(path.name + ".lock")
+    held = _holder(file)
+    if held is not None and not _is_dead(held) and f'"pid": {os.getpid()},' not in held:
+        raise _taken(path, file, held)
+
+
+def _taken(path: Path, file: Path, held: str) -> CrimsonError:
+    return CrimsonError(
+        f"{path} is being written by another job ({held or 'unknown'}); wait for it, choose another output, "
+        f"or, if nothing writes there any more, delete {file}"
+    )
+
+
+def _holder(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
 
 
 def _is_dead(held: str) -> bool:

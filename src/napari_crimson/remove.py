@@ -7,11 +7,11 @@ graph. What is done to a spectrum is in `correction`, the loop in `stream`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from napari_crimson.blocks import Region, pixels, plan_blocks
 from napari_crimson.carried import steps_of
 from napari_crimson.correction import Correction, Data, RemoverLike, Settings, SpectrumLike, plan_correction
+from napari_crimson.dry_sink import DrySink
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.ome_zarr import fit_tile
 from napari_crimson.lazy import correct_lazily
@@ -34,6 +35,9 @@ from napari_crimson.stream import Loop, Progress, Sink, stream
 __all__ = ["Removal", "plan_removal", "remove_background"]
 
 
+DryRun = bool | Literal["unprepared"]
+
+
 @dataclass(kw_only=True)
 class Removal:
     """A job ready to run, of `plan_removal`.
@@ -46,13 +50,15 @@ class Removal:
     sink : Sink
     regions : list
         The blocks of pixels, in the order of work.
+    correction : Correction
+        What is done to each spectrum.
     """
 
     dataset: xr.Dataset
     remover: Remover
     sink: Sink
     regions: list[Region]
-    _correction: Correction
+    correction: Correction
     _started: bool = field(default=False, init=False)
 
     @property
@@ -72,10 +78,10 @@ class Removal:
             raise CrimsonError("this job has been run; plan it again, with the same output it goes on where it stopped")
         self._started = True
         with closing(self.sink):
-            with closing(loop(self.dataset["cars"].data, self._correction, self.sink, self.regions)) as steps:
+            with closing(loop(self.dataset["cars"].data, self.correction, self.sink, self.regions)) as steps:
                 told = yield from steps
             learnt = {**self.remover.provenance, **(told or {})}  # some of it only when at work
-            for name in self._correction.names:
+            for name in self.correction.names:
                 self.dataset[name].attrs.update(learnt)
             self.dataset.attrs["history"][-1] += self._losses()
             damaged = {"damaged": self.damaged} if self.damaged else {}
@@ -107,10 +113,15 @@ def plan_removal(
     uncertainty: bool = False,
     resume: Resume = True,
     recipe: Mapping[str, Any] | None = None,
+    earlier: Sequence[MemorySink] | None = None,
+    dry_run: DryRun = False,
 ) -> Removal:
     """Check a job and make it ready to run; see `remove_background` for parameters and errors.
 
-    `recipe` is the removal as a pipeline asked for it, which the result carries instead of what this call can tell.
+    `recipe` is the removal as a pipeline asked for it, which the result carries instead of what this call can tell. `earlier`
+    are sinks of runs that were stopped: that of the same job goes on; given, be it empty, the sink of this one can be taken up
+    likewise. With `dry_run` nothing is made or changed: the sink is a `DrySink`, and the removal is for `estimate`; ``"unprepared"``
+    says that the stack has only the shape it will have, so that an earlier output is known by its recipe.
     """
     settings = Settings(reference=reference, dark=dark, device=device, precision=precision, uncertainty=uncertainty, recipe=recipe)
     loaded = load_remover(remover, device=device, precision=precision)
@@ -118,12 +129,12 @@ def plan_removal(
     cars = stack["cars"]
     note = record(stack, correction, loaded, settings, asked=remover)
     history = [*stack.attrs["history"], history_line(note)]
-    sink: MemorySink | ZarrSink
+    attrs = {"source": stack.attrs["source"], "history": history, **note}
+    sink: Sink
     if output is None:
-        _check_memory(4 * cars.size * len(correction.names))
-        sink = MemorySink(cars.shape, correction.names)
+        sink = _memory_sink(stack, correction, attrs, earlier, dry_run)
     else:
-        sink = _zarr_sink(output, stack, correction, {"source": stack.attrs["source"], "history": history, **note}, resume)
+        sink = _zarr_sink(output, stack, correction, attrs, resume, dry_run)
     carried = note.pop("recipe")
     results = {name: (cars.dims, sink.lazy(name), note) for name in correction.names}
     return Removal(
@@ -131,7 +142,7 @@ def plan_removal(
         remover=loaded,
         sink=sink,
         regions=plan_blocks(cars.shape, cars.data.chunks, align=sink.align),
-        _correction=correction,
+        correction=correction,
     )
 
 
@@ -223,22 +234,46 @@ def remove_background(
     return job.dataset
 
 
-def _zarr_sink(output: str | Path, stack: xr.Dataset, correction: Correction, attrs: dict[str, Any], resume: Resume) -> ZarrSink:
+def _memory_sink(
+    stack: xr.Dataset, correction: Correction, attrs: dict[str, Any], earlier: Sequence[MemorySink] | None, dry_run: DryRun
+) -> MemorySink | DrySink:
+    """Take up a sink of the same job, or make one if there is memory for it."""
+    cars = stack["cars"]
+    job = None
+    if earlier is not None and not dry_run:
+        origin = origin_of(stack.attrs["source"], cars.data, rounded=bool(steps_of(stack)))
+        job = {"fingerprint": fingerprint(cars.data, correction, attrs, (0, 0)), "origin": origin}
+    same = [sink for sink in earlier or () if job is not None and sink.job == job]
+    if same:
+        return same[0]
+    _check_memory(4 * cars.size * len(correction.names))
+    return DrySink(cars.shape, correction.names) if dry_run else MemorySink(cars.shape, correction.names, job=job)
+
+
+def _zarr_sink(
+    output: str | Path, stack: xr.Dataset, correction: Correction, attrs: dict[str, Any], resume: Resume, dry_run: DryRun
+) -> ZarrSink | DrySink:
     """Open the place on disk, its chunks cut where those of the input are cut."""
     cars = stack["cars"]
     tile = fit_tile((cars.sizes["y"], cars.sizes["x"]), (max(cars.data.chunks[-3]), max(cars.data.chunks[-2])))
     path = _output_path(output, stack)
+    mark = fingerprint(cars.data, correction, attrs, tile)
+    origin = origin_of(stack.attrs["source"], cars.data, apart_from=path, rounded=bool(steps_of(stack)))
+    if dry_run:
+        dry = DrySink(cars.shape, correction.names, path=path, align=(*(1,) * (cars.ndim - 3), *tile))
+        dry.look({**attrs, "fingerprint": mark, "origin": {**origin, "pixels": ()}}, resume, by_recipe=dry_run == "unprepared")
+        return dry
     return ZarrSink(
         path,
         tuple(str(dim) for dim in cars.dims),
         cars.shape,
         cars["wavenumber"].values,
         correction.names,
-        fingerprint=fingerprint(cars.data, correction, attrs, tile),
+        fingerprint=mark,
         tile=tile,
         steps={dim: float(np.diff(stack[dim].values[:2])[0]) for dim in PIXEL_DIMS if dim in stack.coords and stack.sizes[dim] > 1},
         attrs=attrs,
-        origin=origin_of(stack.attrs["source"], cars.data, apart_from=path, rounded=bool(steps_of(stack))),
+        origin=origin,
         resume=resume,
     )
 

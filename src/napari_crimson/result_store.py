@@ -19,7 +19,19 @@ from napari_crimson.io.ome_zarr import NAMESPACE, bands_first, disk_dims
 from napari_crimson.journal import replace_file, to_disk
 from napari_crimson.stream import Results
 
-__all__ = ["KEPT", "check_space", "clear", "disk_errors", "open_arrays", "own_attrs", "put_in_place", "replace_attrs", "write_block"]
+__all__ = [
+    "KEPT",
+    "check_clear",
+    "check_space",
+    "clear",
+    "disk_errors",
+    "free_space",
+    "open_arrays",
+    "own_attrs",
+    "put_in_place",
+    "replace_attrs",
+    "write_block",
+]
 
 KEPT = ". Finished blocks are kept: the same call goes on from there"
 
@@ -96,19 +108,30 @@ def clear(path: Path) -> None:
     doomed = path.with_name(f".{path.name}.replaced")
     if doomed.exists():
         shutil.rmtree(doomed)  # of a run that was killed meanwhile
+    if check_clear(path):
+        path.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def check_clear(path: Path) -> bool:
+    """Tell whether there is an earlier result of ours to delete; raise if that must not be."""
     if own_attrs(path) is None:
-        return
+        return False
     entries = [entry for entry in path.iterdir() if entry.name not in ("zarr.json", "zarr.json.partial")]
     others = [entry.name for entry in entries if not (entry / "zarr.json").is_file()]
     if others:
         raise CrimsonError(f"{path} also holds {', '.join(sorted(others))}; move that away, or choose another output")
-    path.rename(doomed)
-    shutil.rmtree(doomed)
+    return True
+
+
+def free_space(path: Path) -> int:
+    """Free bytes of the disk that a file or folder, which need not exist yet, is on."""
+    return shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.exists())).free
 
 
 def check_space(path: Path, size: int) -> None:
     """Refuse what cannot fit however well it compresses; where it is merely tight, the write will tell."""
-    free = shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.exists())).free
+    free = free_space(path)
     if free < 0.05 * size:
         raise CrimsonError(
             f"{path}: {size / 2**30:.3g} GiB of results for a disk with {free / 2**30:.3g} GiB free; "

@@ -37,7 +37,7 @@ from napari_crimson.result_store import (
 )
 from napari_crimson.stream import Results
 
-__all__ = ["MemorySink", "Resume", "ZarrSink"]
+__all__ = ["MemorySink", "Resume", "ZarrSink", "earlier_blocks"]
 
 Resume = bool | Literal["damaged"]
 
@@ -46,11 +46,20 @@ _TOLD = ("remover", "convention", "sha256", "dark", "reference", "lit_cm1", "rec
 
 
 class MemorySink:
-    """Results in memory: `arrays`, float32 (..., y, x, W) by name, NaN until written."""
+    """Results in memory: `arrays`, float32 (..., y, x, W) by name, NaN until written.
+
+    Parameters
+    ----------
+    shape, names
+        As of `ZarrSink`.
+    job : mapping, optional
+        Whose results they are, ``fingerprint`` and ``origin``, so that a run of the same job can take them up.
+    """
 
     align = None  # blocks may begin anywhere
 
-    def __init__(self, shape: tuple[int, ...], names: Sequence[str]) -> None:
+    def __init__(self, shape: tuple[int, ...], names: Sequence[str], *, job: Mapping[str, Any] | None = None) -> None:
+        self.job = job
         self.arrays = {name: np.full(shape, np.nan, dtype=np.float32) for name in names}
         self._done: dict[int, Done] = {}
 
@@ -135,7 +144,7 @@ class ZarrSink:
     ) -> None:
         self.path, self.dims = path, dims
         self.align = (*(1,) * (len(dims) - 3), *tile)
-        self._journal = Journal(path / names[0] / _RECORD)
+        self._names, self._journal = names, _journal(path, names)
         self._done: dict[int, Done] = {}
         noted = {**attrs, "status": "partial", "fingerprint": fingerprint, "origin": dict(origin)}
         with disk_errors(path):
@@ -148,7 +157,7 @@ class ZarrSink:
                     with put_in_place(path) as aside:
                         variables = dict.fromkeys(names, "float32")
                         create_group(aside, dims, shape, wavenumber, variables, steps=steps, attrs=noted, chunks=tile)
-                        Journal(aside / names[0] / _RECORD).begin(fingerprint)
+                        _journal(aside, names).begin(fingerprint)
                 self.arrays = open_arrays(path, names)
         except BaseException:
             self.close()
@@ -197,14 +206,10 @@ class ZarrSink:
 
     def _take_up(self, noted: Mapping[str, Any], *, redo: bool) -> bool:
         """Find the finished blocks of an earlier run of the same job; False if there is nothing to go on with."""
-        ours = own_attrs(self.path)
-        if ours is None:
-            return False
-        done = _listed(ours) if ours["status"] == "complete" else self._journal.read(ours["fingerprint"])
-        if done is None:
+        done, ours = earlier_blocks(self.path, self._names, noted, redo=redo), own_attrs(self.path)
+        if done is None or ours is None:
             return False
         damaged = [block for block, one in done.items() if one.damage]
-        _check_same(self.path, ours, noted, damaged=len(damaged), redo=redo)
         if redo and damaged:
             done = {block: one for block, one in done.items() if not one.damage}
             self._journal.begin(ours["fingerprint"], done)
@@ -214,6 +219,41 @@ class ZarrSink:
                 torn.unlink()
         self._done = done
         return True
+
+
+def earlier_blocks(path: Path, names: Sequence[str], noted: Mapping[str, Any], *, redo: bool, mend: bool = True) -> dict[int, Done] | None:
+    """Find the finished blocks of an earlier run of the same job in a group; None if there is nothing to go on with.
+
+    Parameters
+    ----------
+    path, names
+        As of `ZarrSink`.
+    noted : mapping
+        What this run would note of itself: ``fingerprint``, ``origin`` and its attributes.
+    redo : bool
+        Data that have changed may be taken for repaired ones.
+    mend : bool
+        Cut off the torn end of a list.
+
+    Raises
+    ------
+    CrimsonError
+        As `ZarrSink`.
+    """
+    ours = own_attrs(path)
+    if ours is None:
+        return None
+    if ours["status"] == "complete":
+        done: dict[int, Done] | None = _listed(ours)
+    else:
+        done = _journal(path, names).read(ours["fingerprint"], mend=mend)
+    if done is not None:
+        _check_same(path, ours, noted, damaged=sum(bool(one.damage) for one in done.values()), redo=redo)
+    return done
+
+
+def _journal(path: Path, names: Sequence[str]) -> Journal:
+    return Journal(path / names[0] / _RECORD)
 
 
 def _listed(ours: Mapping[str, Any]) -> dict[int, Done]:

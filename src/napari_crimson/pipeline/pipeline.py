@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from napari_crimson.pipeline.steps import Step
 from napari_crimson.provenance import GIVEN
 from napari_crimson.remove import Removal, plan_removal
 from napari_crimson.remover import Remover, removers
+from napari_crimson.sinks import MemorySink, Resume
 from napari_crimson.stack import as_stack
 from napari_crimson.stream import Progress
 from napari_crimson.toml import toml_from_dict
@@ -161,7 +162,7 @@ class Pipeline:
                 ds = step.kind.run(ds, step.options, tell)
             except CrimsonError as error:
                 raise CrimsonError(f"step {number} ({step.name}): {error}") from error
-        steps = [*steps_of(stack), *self.table().get("step", [])]
+        steps = self._all_steps(stack)
         return with_steps(ds, steps) if steps else ds
 
     def plan(
@@ -170,21 +171,38 @@ class Pipeline:
         *,
         output: str | Path | None = None,
         device: str = "auto",
-        resume: bool = True,
+        resume: Resume = True,
         remover: Remover | None = None,
         spectra: Spectra | None = None,
         progress: Callable[[str, float], object] | None = None,
+        earlier: Sequence[MemorySink] | None = None,
+        dry_run: bool = False,
     ) -> Removal:
         """Prepare a stack and make its removal ready to run.
 
         `remover` and `spectra` are those of `load_remover` and `read_spectra`, for a batch that loads them once; for the
-        others, and the errors, see `prepare` and `remove_background`.
+        others, and the errors, see `prepare`, `remove_background` and `plan_removal`. A `dry_run` leaves out the steps that
+        read the whole stack; they change no shape.
         """
         named = self.read_spectra() if spectra is None else spectra
         loaded = remover or self.load_remover(device=device)
-        prepared = self.prepare(stack, spectra=named, progress=progress)
+        light = tuple(step for step in self.steps if not (dry_run and step.kind.reads_stack))
+        prepared = replace(self, steps=light).prepare(stack, spectra=named, progress=progress)
+        unprepared = len(light) < len(self.steps)
+        if unprepared:
+            prepared = with_steps(prepared, self._all_steps(stack))
         own: dict[str, Any] = {name: prepared[name] if name in named and name in prepared else OWN for name in ("reference", "dark")}
-        return plan_removal(prepared, loaded, **own, output=output, uncertainty=self.uncertainty, resume=resume, recipe=self._removal())
+        return plan_removal(
+            prepared,
+            loaded,
+            **own,
+            output=output,
+            uncertainty=self.uncertainty,
+            resume=resume,
+            recipe=self._removal(),
+            earlier=earlier,
+            dry_run="unprepared" if unprepared else dry_run,
+        )
 
     def run(
         self,
@@ -192,7 +210,7 @@ class Pipeline:
         *,
         output: str | Path | None = None,
         device: str = "auto",
-        resume: bool = True,
+        resume: Resume = True,
         progress: Callable[[Progress], object] | None = None,
         preparing: Callable[[str, float], object] | None = None,
     ) -> xr.Dataset:
@@ -213,6 +231,10 @@ class Pipeline:
         if new.get("remover", self.remover) != self.remover:
             new.setdefault("settings", {})
         return replace(self, **new)
+
+    def _all_steps(self, stack: xr.Dataset) -> list[dict[str, Any]]:
+        """Steps that a stack has behind it, and those of this pipeline."""
+        return [*steps_of(stack), *self.table().get("step", [])]
 
     def _removal(self) -> dict[str, Any]:
         """The removal as plain values, without the steps."""

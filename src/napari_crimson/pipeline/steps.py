@@ -49,6 +49,11 @@ class StepKind:
         """What the step does, in one line."""
         return (inspect.getdoc(self._function) or "").partition("\n")[0]
 
+    @property
+    def reads_stack(self) -> bool:
+        """Whether it reads the whole stack ahead of the removal; the others are lazy."""
+        return "progress" in inspect.signature(self._function).parameters
+
     def check(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give options back, checked, lists as tuples.
 
@@ -72,7 +77,7 @@ class StepKind:
     def run(self, ds: xr.Dataset, options: Mapping[str, Any], progress: Fraction | None = None) -> xr.Dataset:
         """Do the step on a stack; `progress` is called with the fraction done where the step reads the stack."""
         parameters = inspect.signature(self._function).parameters
-        hook = {"progress": progress} if "progress" in parameters else {}
+        hook = {"progress": progress} if self.reads_stack else {}
         if self._settings is not None:
             return self._function(ds, build_settings(self._settings, options), **hook)
         lines = {option.name for option in self.options if option.kind == "lines"}
