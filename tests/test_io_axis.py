@@ -26,6 +26,8 @@ def plain(tmp_path: Path) -> Path:
         ("a.txt", "800 900 1000", [800, 900, 1000]),
         ("a.csv", "index,Raman,counts\n0,800,5\n1,900,6\n", [800, 900]),
         ("a.csv", '"Wavenumber (cm-1)";"counts"\n800,5;1\n900,5;2\n', [800.5, 900.5]),
+        ("a.csv", "Wavelength,Raman\n650,800\n651,900\n", [800, 900]),
+        ("a.csv", "Raman intensity;Raman\n5;800\n6;900\n", [800, 900]),
         ("a.csv", "x\n800\n900\n\n", [800, 900]),
         ("a.tsv", "800\t5\n900\t6\n", [800, 900]),
         ("a.json", "[800, 900]", [800, 900]),
@@ -36,6 +38,22 @@ def plain(tmp_path: Path) -> Path:
 def test_a_file_of_values(tmp_path: Path, name: str, text: str, expected: list[float]) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     np.testing.assert_array_equal(read_axis(tmp_path / name, 3), expected)
+
+
+@pytest.mark.parametrize("unit", ["nm", "nanometers", "Wavelength"])
+@pytest.mark.parametrize("key", ["custom_values", "custom_points"])
+def test_wavelengths_of_the_tuned_beam_become_a_shift(tmp_path: Path, unit: str, key: str) -> None:
+    record = {"spectral_unit": unit, key: [830.0, 815.0, 800.0], "tuned_beam": "Pump", "fixed_beam_nm": 1064}
+    (tmp_path / "wavelength.json").write_text(json.dumps(record))
+    np.testing.assert_allclose(read_axis(tmp_path / "wavelength.json", 3), 1e7 / np.array([830.0, 815, 800]) - 1e7 / 1064)
+
+
+def test_a_scan_downwards_in_even_steps(tmp_path: Path) -> None:
+    record = {"tuned_beam": "stokes", "fixed_beam_nm": 800.0, "tuned_min_nm": 1040.0, "tuned_step_nm": -5.0}
+    (tmp_path / "wavelength.json").write_text(json.dumps(record))
+    axis = read_axis(tmp_path / "wavelength.json", 4)
+    np.testing.assert_allclose(axis, 1e7 / 800 - 1e7 / np.array([1040.0, 1035, 1030, 1025]))
+    assert (np.diff(axis) < 0).all()
 
 
 @pytest.mark.parametrize("last", [{"tuned_max_nm": 831.2}, {"tuned_step_nm": 10.0}])
@@ -56,7 +74,9 @@ def test_pump_and_stokes_become_a_shift(tmp_path: Path, last: dict[str, float]) 
         ("a.txt", "", "no line of numbers"),
         ("a.csv", "wavelength nm\n800\n900", "is a wavelength"),
         ("a.json", "{", "holds no spectral axis"),
-        ("a.json", "{}", "holds no spectral axis"),
+        ("a.json", "{}", "neither custom_values nor tuned_min_nm"),
+        ("a.json", '{"labels": ["DAPI", "GFP"]}', "neither custom_values nor tuned_min_nm among labels"),
+        ("a.json", '{"unit": "index", "custom_values": [0, 1]}', "unit 'index'; expected cm-1 or nm"),
         ("a.json", "7", "holds no spectral axis"),
         ("a.json", '{"unit": "nm", "custom_values": [800, 900]}', "tuned_beam"),
         ("a.json", '{"unit": "furlong", "custom_values": [800, 900]}', "furlong"),

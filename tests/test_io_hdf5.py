@@ -100,6 +100,7 @@ def test_a_calibration_that_makes_no_sense(tmp_path: Path, broken: dict[str, Any
     path = write_nist(tmp_path / "a.h5", {"run_0": IMAGE}, {**MODERN, **broken})
     with pytest.raises(CrimsonError, match=r"a\.h5.*give the axis with wavenumber="):
         open_stack(path)
+    assert float(open_stack(path, wavenumber=(3000, 500))["wavenumber"][0]) == 500  # the cure works
 
 
 def test_planes_make_a_z_stack_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -230,6 +231,17 @@ def test_scancars_has_no_axis(tmp_path: Path) -> None:
     stack = open_stack(tmp_path / "s.h5", name="track2", wavenumber=(1000, 1400))
     np.testing.assert_array_equal(stack["cars"], tracks + 1)
     assert [float(stack[dim][1]) for dim in ("z", "y", "x")] == [2.0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(("sizes", "order"), [((2, 3, 4), (2, 1, 0, 3)), ((4, 3, 2), (0, 1, 2, 3)), ((9, 9, 9), (0, 1, 2, 3))])
+def test_scancars_stores_x_first_and_says_how_many(tmp_path: Path, sizes: tuple[int, int, int], order: tuple[int, ...]) -> None:
+    tracks = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file["sipcars/track1"] = tracks
+        file["sipcars"].attrs.update({f"{dim} Pixels": size for dim, size in zip("XYZ", sizes, strict=True)})
+    cars = open_stack(tmp_path / "s.h5", wavenumber=(1000, 1400))["cars"]
+    assert cars.dims == ("z", "y", "x", "wavenumber")
+    np.testing.assert_array_equal(cars, tracks.transpose(order))
 
 
 @pytest.mark.parametrize("bands_first", [False, True])

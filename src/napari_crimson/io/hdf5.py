@@ -48,15 +48,21 @@ def datasets_in(file: h5py.File) -> dict[str, h5py.Dataset]:
 
 
 def _scancars(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) -> Found | None:
-    """ScanCARS: tracks of rank 4 under ``sipcars``, spectra last, steps in µm on the group, no axis."""
+    """ScanCARS: tracks (x, y, z, W) under ``sipcars``, their sizes and steps in µm on the group, no axis.
+
+    Tracks whose sizes are those of (z, y, x), or that come without, are taken as such.
+    """
     tracks = {key: item for key, item in datasets.items() if key.rpartition("/")[0].endswith("sipcars") and item.ndim == 4}
     if not tracks:
         return None
     track = tracks[choose(path, {key: item.shape for key, item in tracks.items()}, name)]
     notes = {**track.parent.attrs, **track.attrs}
     lateral, axial = (number(notes.get(key)) for key in ("XY Step Size", "Z Step Size"))
+    sizes = tuple(number(notes.get(f"{dim} Pixels")) for dim in "XYZ")
+    array = lazy_dataset(path, track)
+    array = array.turned((2, 1, 0, 3)) if track.shape[:3] == sizes else array
     steps = {"y": lateral, "x": lateral, "z": axial}
-    return Found(arrays={"cars": lazy_dataset(path, track)}, spectra_last=True, step_um={dim: step for dim, step in steps.items() if step})
+    return Found(arrays={"cars": array}, spectra_last=True, step_um={dim: step for dim, step in steps.items() if step})
 
 
 def _largest(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) -> Found:
@@ -69,10 +75,7 @@ def _largest(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) ->
     axes = {key: (small_values(path, item), item.attrs.get("units")) for key, item in vectors.items() if is_spectral(key)}
     axis = choose_axis(axes, near=[key for key in axes if key.rpartition("/")[0] == folder])
     spectra = {
-        word: small_values(path, item)
-        for word in SPECTRA
-        for key, item in vectors.items()
-        if key.rpartition("/")[2].lower() == word
+        word: small_values(path, item) for word in SPECTRA for key, item in vectors.items() if key.rpartition("/")[2].lower() == word
     }
     return Found(arrays={"cars": cars}, spectra=spectra, **axis)
 

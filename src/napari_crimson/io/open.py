@@ -95,7 +95,9 @@ def _axis(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) -
             f"{path}: an image of shape {shape} has no spectra; give a stack of rank 3 or more, one image for each wavenumber"
         )
     if wavenumber is not None:
-        axis, said = given_axis(wavenumber, shape[-1]), "axis given on opening"
+        own = found.wavelength_nm if found.wavenumber is None else found.wavenumber
+        points = own.size if own is not None and own.size in shape else shape[-1]
+        axis, said = given_axis(wavenumber, points), "axis given on opening"
     elif found.wavenumber is not None:
         axis, said = np.asarray(found.wavenumber, dtype=np.float64), ""
     else:
