@@ -90,13 +90,25 @@ def test_file_that_is_gone_is_told(tmp_path: Path) -> None:
         source.spectrum((0, 0))
 
 
+def test_neighbours_of_a_pixel_are_read_after_it_and_are_there_then(tmp_path: Path) -> None:
+    save_stack(make_stack(counts(), AXIS), tmp_path / "stack.h5")
+    source = SpectraSource(layer_of(open_stack(tmp_path / "stack.h5")))
+    steps = look_at(source, {}, (0, 0))
+    looked = next(steps)
+    assert looked is not None
+    assert_array_equal(looked.raw, counts()[0, 0])
+    assert list(steps) == [None]  # nothing more to show, but the work is done
+    (tmp_path / "stack.h5").unlink()
+    assert_array_equal(source.spectrum((1, 1)), counts()[1, 1])
+
+
 @pytest.mark.parametrize("remover", ["cnn", "kk"])
 def test_live_correction_is_that_of_the_whole_stack(remover: str) -> None:
     stack = simulate_stack((6, 7), seed=1)
     stack["cars"] = stack["cars"].copy(data=stack["cars"].values)
     whole = remove_background(stack[["cars", "dark", "reference"]], remover, device="cpu")["raman"].values
     source = SpectraSource(layer_of(stack))
-    first, last = look_at(source, {remover: LiveRemover(source.stack, remover)}, (2, 3))
+    first, last = filter(None, look_at(source, {remover: LiveRemover(source.stack, remover)}, (2, 3)))
     assert first.loading
     assert not first.corrected
     assert not last.loading

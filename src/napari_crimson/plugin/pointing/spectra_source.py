@@ -1,7 +1,7 @@
 """Single spectra of a layer, as they are asked for: by a worker's thread, a few pixels at a time.
 
-Neighbouring pixels lie in one piece of the file, so pixels are read with those around them and kept for a
-while: the next spectrum under a moving cursor is mostly there already.
+A pixel is read alone, to be seen at once. Its neighbours mostly lie in the same piece of the file: they are read after it and
+kept for a while, so that the next spectrum under a moving cursor is there already.
 """
 
 from __future__ import annotations
@@ -93,15 +93,30 @@ class SpectraSource:
             If the file cannot be read any more.
         """
         *lead, y, x = pixel
-        if not isinstance(self._data, BandsFront | da.Array):  # in memory, or a result that is still being written: never kept
-            return self._upwards(np.asarray(self._data[(slice(None), *pixel)]))
         corner = (*lead, y // _TILE * _TILE, x // _TILE * _TILE)
-        spectrum: NDArray[Any] = self._tile(corner)[y % _TILE, x % _TILE]
+        tile = self._tiles.get(corner)
+        spectrum: NDArray[Any] = self._read(pixel) if tile is None else tile[y % _TILE, x % _TILE]
         return spectrum
+
+    def read_around(self, pixel: Pixel) -> None:
+        """Read and keep the pixels around one, where the cursor is likely to come next; of what is in memory or being written, none.
+
+        Raises
+        ------
+        CrimsonError
+            If the file cannot be read any more.
+        """
+        if isinstance(self._data, BandsFront | da.Array):
+            *lead, y, x = pixel
+            self._tile((*lead, y // _TILE * _TILE, x // _TILE * _TILE))
 
     def spectra(self, pixels: NDArray[np.int64]) -> NDArray[Any]:
         """Read the spectra (N, W) of pixels (N, ndim), as stored."""
-        return np.stack([self.spectrum(tuple(int(i) for i in pixel)) for pixel in pixels])
+        found = []
+        for pixel in (tuple(int(i) for i in one) for one in pixels):
+            self.read_around(pixel)
+            found.append(self.spectrum(pixel))
+        return np.stack(found)
 
     def band(self, rows: slice, bands: slice, lead: Pixel) -> NDArray[Any]:
         """Read some bands (W', y', x) of some rows of the plane `lead` ([t,] [z]), bands counted upwards."""

@@ -60,13 +60,15 @@ class BandRows:
     mean: NDArray[np.float32]
 
 
-def look_at(source: SpectraSource, removers: Mapping[str, LiveRemover], pixel: Pixel) -> Iterator[Looked]:
-    """Read a pixel and correct it; the bare spectrum comes first where a remover has to be loaded."""
+def look_at(source: SpectraSource, removers: Mapping[str, LiveRemover], pixel: Pixel) -> Iterator[Looked | None]:
+    """Read a pixel and correct it, then its neighbours; the bare spectrum comes first where a remover has to be loaded."""
     raw = source.spectrum(pixel)
     if not all(remover.ready for remover in removers.values()):
         yield Looked(pixel=pixel, raw=raw, corrected={}, loading=True)
     corrected = {name: remover(raw[None]) for name, remover in removers.items()}
     yield Looked(pixel=pixel, raw=raw, corrected=corrected, loading=False)
+    source.read_around(pixel)
+    yield None
 
 
 def look_at_marks(source: SpectraSource, remover: LiveRemover | None, find: Callable[[], list[Mark]]) -> Iterator[dict[str, MarkSpectra]]:
