@@ -124,6 +124,18 @@ def test_ctrl_c_leaves_a_partial_that_the_same_command_completes(
     np.testing.assert_array_equal(stored, 2.0 * np.load(stack)["cars"])
 
 
+def test_a_dry_run_tells_and_writes_nothing(stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = write_stack(tmp_path / "in" / "other.npz")
+    (tmp_path / "out" / "other.zarr").mkdir(parents=True)
+    (tmp_path / "out" / "other.zarr" / "mine.txt").touch()
+    assert run("correct", stack, other, "--out", tmp_path / "out", "--remover", "kk", "--dry-run") == 1
+    said = capsys.readouterr()
+    assert f"{stack} → {tmp_path / 'out' / 'cell.zarr'}: 4 y × 5 x × 120 wavenumber, 1 block; 9.6 kB on the disk" in said.out
+    assert "kk on cpu: about a second" in said.out
+    assert "no result of a background removal" in said.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["other.zarr"]
+
+
 def test_a_bug_in_one_stack_keeps_its_traceback_and_the_others_are_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,7 +79,7 @@ class Estimate:
         where = "in memory" if self.output is None else "on the disk"
         tight = "; it may become full" if self.output and self.room < _TIGHT * self.size else ""
         return [
-            f"{shape}, {self.blocks} blocks{done}",
+            f"{shape}, {self.blocks} block{'s' * (self.blocks > 1)}{done}",
             f"{_bytes(self.size)} {where}, {_bytes(self.room)} free{tight}",
             self._time(),
         ]
@@ -89,7 +89,7 @@ class Estimate:
         if self.blocks_done == self.blocks:
             return f"{where}: complete already, nothing to do"
         if self.seconds is None:
-            return f"{where}: time not measured yet"
+            return f"{where}: time not measured"
         ahead = f", and before it {', '.join(self.ahead)}" if self.ahead else ""
         return f"{where}: about {_about(self.seconds)}{ahead}"
 

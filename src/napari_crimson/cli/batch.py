@@ -64,7 +64,17 @@ class Job:
         bad = f", {step.bad_pixels:,} without a spectrum (NaN)" if step.bad_pixels else ""
         return Outcome(f"{step.pixels:,} spectra{bad}, {step.spectra_per_s:,.0f} spectra/s", removal.damaged)
 
-    def _plan(self, file: Path, target: Path, progress: Callable[[str, float], object]) -> Removal:
+    def estimate(self, file: Path, target: Path, label: str) -> Outcome:
+        """Tell what correcting `file` into `target` will take; nothing is written. On a cluster the time stays open."""
+        from napari_crimson.estimate import estimate_removal, measure_speed
+        from napari_crimson.stream import stream
+
+        removal = self._plan(file, target, lambda name, part: None, dry_run=True)
+        speed = measure_speed(removal) if self.loop is stream else None
+        ahead = [step.kind.title for step in self.pipeline.steps if step.kind.reads_stack]
+        return Outcome("; ".join(estimate_removal(removal, ahead=ahead, spectra_per_s=speed).describe()), [])
+
+    def _plan(self, file: Path, target: Path, progress: Callable[[str, float], object], *, dry_run: bool = False) -> Removal:
         """Open a stack and plan its removal; a file that was there when the call began is waited for, as a share may come back."""
         from napari_crimson.io import open_stack
 
@@ -74,7 +84,15 @@ class Job:
             if file in self.seen and not file.exists():
                 raise UnreachableError(str(error)) from error
             raise
-        return self.pipeline.plan(stack, output=target, resume=self.resume, remover=self.remover, spectra=self.spectra, progress=progress)
+        return self.pipeline.plan(
+            stack,
+            output=target,
+            resume=self.resume,
+            remover=self.remover,
+            spectra=self.spectra,
+            progress=progress,
+            dry_run=dry_run,
+        )
 
 
 def output_paths(files: list[Path], folder: Path) -> dict[Path, Path]:

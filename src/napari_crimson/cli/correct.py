@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,6 +46,7 @@ def correct(
     redo_damaged: Annotated[
         bool, typer.Option("--redo-damaged", help="The stacks have been repaired: do those blocks again that could not be read.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell shape, output, free disk and time of each stack.")] = False,
     scheduler: Annotated[
         str | None, typer.Option(help="Work on the workers of this dask.distributed scheduler, as tcp://host:8786.", metavar="ADDRESS")
     ] = None,
@@ -70,15 +71,15 @@ def correct(
             seen=frozenset(file for file in targets if file.exists()),
             loop=loop,
         )
-        raise typer.Exit(_correct_all(job, targets))
+        raise typer.Exit(_correct_all(job.estimate if dry_run else job.run, targets))
 
 
-def _correct_all(job: Job, targets: dict[Path, Path]) -> int:
-    """Correct stack after stack; return the exit code."""
+def _correct_all(correct_one: Callable[[Path, Path, str], Outcome], targets: dict[Path, Path]) -> int:
+    """Correct stack after stack, or tell what it will take; return the exit code."""
     code = 0
     for number, (file, target) in enumerate(targets.items(), start=1):
         try:
-            done = job.run(file, target, f"{number}/{len(targets)} {printable(file.name)}")
+            done = correct_one(file, target, f"{number}/{len(targets)} {printable(file.name)}")
             typer.echo(f"{printable(file)} → {printable(target)}: {done.said}")
             if done.damaged:
                 _tell_damage(file, done)
