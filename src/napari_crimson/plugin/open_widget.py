@@ -13,7 +13,7 @@ from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import layer_data_from_stack
-from napari_crimson.plugin.looks import align_labels
+from napari_crimson.plugin.looks import align_labels, explain_rows
 from napari_crimson.plugin.preferences import keep_memory_limit
 from napari_crimson.plugin.readout import show_wavenumber
 from napari_crimson.plugin.remove.job import tell
@@ -33,15 +33,16 @@ class OpenWidget(Container):  # type: ignore[type-arg]
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         show_wavenumber(napari_viewer)
-        self._kind = ComboBox(name="kind", label="Open a", choices=[_FILE, _FOLDER])
-        self._path = FileEdit(name="path", label="Path", mode=FileDialogMode.EXISTING_FILE)
+        self._kind = ComboBox(name="kind", label="Open a", choices=[_FILE, _FOLDER], tooltip="A folder is a Zarr, or holds numbered TIFFs.")
+        self._path = FileEdit(name="path", label="Path", mode=FileDialogMode.EXISTING_FILE, tooltip="What to open.")
         self._axis = LineEdit(name="wavenumber", label="Axis", tooltip=HELP + "\nEmpty: as the file says.")
         self._array = LineEdit(name="array", label="Array", tooltip="Which stack of the file; empty where it holds one.")
-        self._open = PushButton(name="open_button", text="Open")
+        self._open = PushButton(name="open_button", text="Open", tooltip="Open it as layers; what is not looked at stays in the file.")
         super().__init__(widgets=[self._kind, self._path, self._axis, self._array])
         align_labels(self)
         self.append(self._open)
-        self._axis.native.setPlaceholderText("as the file says; or " + EXAMPLE)
+        explain_rows(self)
+        self._axis.native.setPlaceholderText("as the file says")
         self._array.native.setPlaceholderText("the only one")
         self._kind.changed.connect(self._kind_changed)
         self._open.changed.connect(self.open)

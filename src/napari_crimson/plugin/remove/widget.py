@@ -8,7 +8,7 @@ from magicgui.widgets import Container, Label, ProgressBar, PushButton
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import stack_from_layer
-from napari_crimson.plugin.looks import align_labels, fit_text
+from napari_crimson.plugin.looks import align_labels, explain_rows, fit_text
 from napari_crimson.plugin.remove.job import RemovalJob, tell
 from napari_crimson.plugin.remove.recipe import RemovalRecipe
 from napari_crimson.plugin.report import Report, part_done, status_text
@@ -26,9 +26,11 @@ class RemoveWidget(RemovalRecipe):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._job: RemovalJob | None = None
-        self._run_button = PushButton(name="run_button", text="Run")
-        self._cancel_button = PushButton(name="cancel_button", text="Cancel", enabled=False)
-        self._bar = ProgressBar(name="bar", label="Progress", min=0, max=_STEPS, value=0)
+        tip = "Remove the background of the whole stack; the result fills in as a new layer."
+        self._run_button = PushButton(name="run_button", text="Run", tooltip=tip)
+        tip = "Stop within a block; what is done stays, marked as partial."
+        self._cancel_button = PushButton(name="cancel_button", text="Cancel", tooltip=tip, enabled=False)
+        self._bar = ProgressBar(name="bar", label="Progress", tooltip="How far the run is.", min=0, max=_STEPS, value=0)
         self._status = Label(name="status", label=" ", value="")
         super().__init__(napari_viewer)
         self._settings = [row for row in self if not isinstance(row, Label)]
@@ -37,6 +39,7 @@ class RemoveWidget(RemovalRecipe):
         self.extend([buttons, self._bar, self._status])
         fit_text(self._status, lines=4)
         align_labels(self)
+        explain_rows(self)
         self._run_button.changed.connect(self.run)
         self._cancel_button.changed.connect(self.cancel)
 

@@ -1,0 +1,191 @@
+"""Every dock widget of the manifest, in a real window: explained, in order, and nothing clipped or on top of something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, pairwise, product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import napari_crimson
+
+pytestmark = pytest.mark.gui
+
+MANIFEST = yaml.safe_load((Path(napari_crimson.__file__).parent / "napari.yaml").read_text(encoding="utf-8"))["contributions"]
+DOCKS = [widget["display_name"] for widget in MANIFEST["widgets"]]
+LOOKS = list(product([(1280, 800), (1920, 1080)], ["dark", "light"]))
+SLACK_PX = 1
+
+
+@pytest.fixture
+def dock(request: pytest.FixtureRequest, viewer: Any, qtbot: Any) -> Any:
+    """The dock widget beside the sample and its answer."""
+    viewer.open_sample("napari-crimson", "tissue_small")
+    widget = viewer.window.add_plugin_dock_widget("napari-crimson", request.param)[1]
+    qtbot.wait(50)  # layouts settle with the events of the first showing
+    return getattr(widget, "native", widget)
+
+
+def variants(title: str, widget: Any) -> Iterator[str]:
+    """Turn a dock to all that it can show, one after the other."""
+    yield "as it opens"
+    own = getattr(widget, "_magic_widget", widget)
+    if title == "Analyse":
+        for row in range(own.form.what.count()):
+            own.form.what.setCurrentIndex(row)
+            yield own.form.what.currentText()
+    elif title == "Remove background":
+        own.output.value = own.output.choices[-1]
+        yield "into a folder"
+    elif title == "Prepare":
+        from napari_crimson.pipeline import STEPS
+
+        for step in STEPS:
+            own.editor.set_steps(())
+            own.editor.add(step)
+            yield step
+
+
+def controls(widget: Any) -> list[Any]:
+    """What a user can set, press or read off, without the parts that Qt makes such things of."""
+    from qtpy import QtWidgets as qt
+
+    kinds = (qt.QAbstractButton, qt.QComboBox, qt.QLineEdit, qt.QAbstractSpinBox, qt.QAbstractSlider, qt.QProgressBar)
+    kinds += (qt.QAbstractItemView, qt.QTextEdit, qt.QPlainTextEdit)
+    whole = (qt.QComboBox, qt.QAbstractSpinBox, qt.QAbstractItemView, qt.QScrollBar, qt.QMenu)
+    found = [child for child in widget.findChildren(qt.QWidget) if isinstance(child, kinds) and not isinstance(child, qt.QScrollBar)]
+    return [one for one in found if not any(isinstance(above, whole) for above in ancestors(one, widget))]
+
+
+def ancestors(child: Any, top: Any) -> Iterator[Any]:
+    while child is not top and child is not None:
+        child = child.parentWidget()
+        if child is not None and child is not top:
+            yield child
+
+
+def describe(child: Any) -> str:
+    text = next((str(getattr(child, name)()) for name in ("text", "currentText") if hasattr(child, name)), "")
+    return f"{type(child).__name__} {child.accessibleName() or child.objectName()!r} {text!r}"
+
+
+@pytest.mark.parametrize("dock", DOCKS, indirect=True)
+def test_every_control_has_a_name_and_explains_itself(dock: Any, request: pytest.FixtureRequest) -> None:
+    mute = set()
+    for state in variants(request.node.callspec.params["dock"], dock):
+        found = controls(dock)
+        assert found, state
+        mute |= {f"{describe(one)} has no name" for one in found if not one.accessibleName()}
+        mute |= {f"{describe(one)} has no tooltip" for one in found if not one.toolTip()}
+    assert not mute
+
+
+@pytest.mark.parametrize("dock", DOCKS, indirect=True)
+def test_the_tab_key_goes_from_top_to_bottom(dock: Any, request: pytest.FixtureRequest, qtbot: Any) -> None:
+    for state in variants(request.node.callspec.params["dock"], dock):
+        qtbot.wait(10)
+        chain = tab_chain(dock, qtbot)
+        wrong = [f"{describe(one)} → {describe(other)}" for one, other in pairwise(chain) if goes_up(place(one, dock), place(other, dock))]
+        assert len(chain) == len(tab_stops(dock)), f"{state}: only {[describe(one) for one in chain]}"
+        assert not wrong, f"{state}: {wrong}"
+
+
+def tab_stops(widget: Any) -> list[Any]:
+    """Controls that the tab key has to come to, from top to bottom."""
+    from qtpy.QtCore import Qt
+
+    stops = [one for one in controls(widget) if one.isVisible() and one.isEnabled() and one.focusPolicy() & Qt.FocusPolicy.TabFocus]
+    return sorted(stops, key=lambda one: (place(one, widget).top(), place(one, widget).left()))
+
+
+def tab_chain(widget: Any, qtbot: Any) -> list[Any]:
+    """Controls in the order in which the tab key comes to them."""
+    from qtpy.QtCore import Qt
+
+    stops, chain, at = tab_stops(widget), [], tab_stops(widget)[0]
+    at.setFocus()
+    while widget.isAncestorOf(at) and at not in chain:
+        chain.append(at)
+        qtbot.keyClick(at, Qt.Key.Key_Tab)
+        at = widget.window().focusWidget()
+    return [one for one in chain if one in stops]
+
+
+def goes_up(one: Any, other: Any) -> bool:
+    same_row = other.top() < one.center().y() < other.bottom() or one.top() < other.center().y() < one.bottom()
+    return other.left() < one.left() if same_row else other.top() < one.top()
+
+
+def place(child: Any, top: Any) -> Any:
+    from qtpy.QtCore import QPoint, QRect
+
+    return QRect(child.mapTo(top, QPoint(0, 0)), child.size())
+
+
+@pytest.mark.parametrize("dock", DOCKS, indirect=True)
+def test_nothing_is_clipped_or_covered(dock: Any, viewer: Any, request: pytest.FixtureRequest, qtbot: Any) -> None:
+    title = request.node.callspec.params["dock"]
+    wrong = []
+    for (width, height), theme in LOOKS:
+        viewer.theme = theme
+        viewer.window.resize(width, height)
+        for state in variants(title, dock):
+            qtbot.wait(30)
+            window = dock.window()
+            assert (window.width(), window.height()) == (width, height), f"{title}, {state}: the window cannot be {width}×{height}"
+            wrong += [f"{width}×{height}, {theme}, {state}: {fault}" for fault in faults(dock)]
+    assert not wrong, "\n".join(dict.fromkeys(wrong))
+
+
+def faults(widget: Any) -> Iterator[str]:
+    """What of a widget cannot be seen whole."""
+    from qtpy.QtWidgets import QAbstractScrollArea, QWidget
+
+    if not place(widget, widget.window()).isValid() or not widget.window().rect().contains(place(widget, widget.window())):
+        yield f"the dock reaches beyond the window: {place(widget, widget.window())}"
+    seen = [child for child in (widget, *widget.findChildren(QWidget)) if child.isVisible()]
+    for parent in seen:
+        if isinstance(parent, QAbstractScrollArea) or isinstance(parent.parentWidget(), QAbstractScrollArea):
+            continue  # may be larger than what is seen of it
+        inside = [child for child in parent.children() if child in seen]
+        room = parent.rect().adjusted(-SLACK_PX, -SLACK_PX, SLACK_PX, SLACK_PX)
+        yield from (f"{describe(child)} reaches out of its place" for child in inside if not room.contains(child.geometry()))
+        for one, other in combinations(inside, 2):
+            common = one.geometry().intersected(other.geometry())
+            if min(common.width(), common.height()) > SLACK_PX:
+                yield f"{describe(one)} and {describe(other)} overlap"
+    for child in seen:
+        missing = text_missing(child)
+        if missing > SLACK_PX:
+            yield f"{describe(child)} lacks {missing} px for its text"
+
+
+def text_missing(child: Any) -> int:
+    """Pixels by which a widget is too small for its text, 0 or less where it fits."""
+    from qtpy import QtWidgets as qt
+
+    metrics = child.fontMetrics()
+    if isinstance(child, qt.QLabel) and child.text() and not child.wordWrap():
+        return 0 if ignores_width(child) else int(metrics.boundingRect(child.text()).width() - child.contentsRect().width())
+    if isinstance(child, qt.QLabel) and child.text():
+        return int(child.heightForWidth(child.width()) - child.height())
+    if isinstance(child, qt.QAbstractButton) and child.text():
+        return int(max(child.sizeHint().width() - child.width(), metrics.height() - child.height()))
+    if isinstance(child, qt.QComboBox):
+        option = qt.QStyleOptionComboBox()
+        child.initStyleOption(option)
+        edit = child.style().subControlRect(qt.QStyle.ComplexControl.CC_ComboBox, option, qt.QStyle.SubControl.SC_ComboBoxEditField, child)
+        return int(metrics.horizontalAdvance(child.currentText()) - edit.width())
+    if isinstance(child, qt.QLineEdit) and not isinstance(child.parentWidget(), qt.QComboBox) and not child.text():
+        return int(metrics.horizontalAdvance(child.placeholderText()) - child.contentsRect().width())
+    return 0
+
+
+def ignores_width(label: Any) -> bool:
+    """A label that takes what room it gets shows the rest of its text as a tooltip."""
+    from qtpy.QtWidgets import QSizePolicy
+
+    return bool(label.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Ignored and label.toolTip())
