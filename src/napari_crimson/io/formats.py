@@ -49,11 +49,14 @@ _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 FORMATS: dict[str, Format] = {
     "hdf5": Format(
-        title="HDF5 (NIST BCARS, CRIkit2, ScanCARS, any other)", suffixes=(".h5", ".hdf5", ".hdf"), reader="hdf5", signatures=(_HDF5,)
+        title="HDF5 (NIST BCARS, CRIkit2, ScanCARS, HyperSpy, any)",
+        suffixes=(".h5", ".hdf5", ".hdf", ".hspy"),
+        reader="hdf5",
+        signatures=(_HDF5,),
     ),
     "tiff": Format(title="TIFF, OME-TIFF, ImageJ hyperstack", suffixes=(".tif", ".tiff"), reader="tiff", signatures=_TIFF),
     "tiff folder": Format(title="folder of numbered TIFFs", suffixes=(), reader="tiff_folder"),
-    "zarr": Format(title="Zarr, OME-Zarr, xarray store", suffixes=(".zarr",), reader="zarr_store"),
+    "zarr": Format(title="Zarr, OME-Zarr, xarray or HyperSpy store", suffixes=(".zarr", ".zspy"), reader="zarr_store"),
     "npy": Format(title="NumPy array", suffixes=(".npy",), reader="numpy_files", signatures=(b"\x93NUMPY",)),
     "npz": Format(title="NumPy archive", suffixes=(".npz",), reader="numpy_files", signatures=(b"PK\x03\x04", b"PK\x05\x06")),
     "matlab": Format(

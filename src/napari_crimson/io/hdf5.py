@@ -1,4 +1,4 @@
-"""HDF5: the NIST layout where it is recognised, ScanCARS, and any other file by its largest array.
+"""HDF5: the NIST layout where it is recognised, ScanCARS, HyperSpy, and any other file by its largest array.
 
 Links are not followed, neither to other files nor within one, so that no file is read that the user
 did not choose.
@@ -14,6 +14,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io import nist
 from napari_crimson.io.found import SPECTRA, Found, choose
 from napari_crimson.io.hdf5_array import lazy_dataset, small_values
+from napari_crimson.io.hyperspy_axes import Axis, found_hyperspy
 from napari_crimson.io.nist_notes import number
 from napari_crimson.io.spectral import choose_axis, is_spectral
 
@@ -70,6 +71,8 @@ def _largest(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) ->
     stacks = {key: item.shape for key, item in datasets.items() if item.dtype.kind in "iufc" and (3 <= item.ndim <= 5 or key == name)}
     chosen = choose(path, stacks, name)
     cars = lazy_dataset(path, datasets[chosen])
+    if (ours := found_hyperspy(cars, _axes_beside(path, datasets, chosen))) is not None:
+        return ours
     vectors = {key: item for key, item in datasets.items() if item.ndim == 1 and item.dtype.kind in "iuf" and item.size in cars.shape}
     folder = chosen.rpartition("/")[0]
     axes = {key: (small_values(path, item), item.attrs.get("units")) for key, item in vectors.items() if is_spectral(key)}
@@ -78,6 +81,17 @@ def _largest(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) ->
         word: small_values(path, item) for word in SPECTRA for key, item in vectors.items() if key.rpartition("/")[2].lower() == word
     }
     return Found(arrays={"cars": cars}, spectra=spectra, **axis)
+
+
+def _axes_beside(path: Path, datasets: dict[str, h5py.Dataset], chosen: str) -> list[Axis]:
+    """Axes of HyperSpy beside an array; none in any other file."""
+    parent = datasets[chosen].parent
+    axes: list[Axis] = []
+    for i in range(datasets[chosen].ndim):
+        if isinstance(parent.get(f"axis-{i}", getlink=True), h5py.HardLink) and isinstance(parent[f"axis-{i}"], h5py.Group):
+            values = datasets.get(f"{chosen.rpartition('/')[0]}/axis-{i}/axis")
+            axes.append((dict(parent[f"axis-{i}"].attrs), None if values is None else small_values(path, values)))
+    return axes
 
 
 def _links(file: h5py.File) -> str:

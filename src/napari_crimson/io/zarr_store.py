@@ -1,4 +1,4 @@
-"""Zarr: our own results, OME-Zarr 0.4 and 0.5, xarray stores, and any other array.
+"""Zarr: our own results, OME-Zarr 0.4 and 0.5, xarray and HyperSpy stores, and any other array.
 
 Dimensions are told by their names, wherever the store keeps those; an array without names has
 spectra last.
@@ -22,6 +22,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import stack_order, step_um
 from napari_crimson.io.formats import is_zarr
 from napari_crimson.io.found import IMAGES, SPECTRA, Found, choose
+from napari_crimson.io.hyperspy_axes import found_hyperspy
 from napari_crimson.io.inside_store import InsideStore
 from napari_crimson.io.lazy import Box, FileArray, check_promise
 from napari_crimson.io.ome_zarr import NAMESPACE
@@ -68,6 +69,10 @@ def _from_group(path: Path, nodes: dict[str, Array | zarr.Group], name: str | No
     folder = main.rpartition("/")[0]
     image = _multiscale(cast("zarr.Group", nodes[folder]), main.rpartition("/")[2])
     wanted = [main] + [key for key in IMAGES if name is None and main in IMAGES and key != main and stacks.get(key) == stacks[main]]
+    axes = [(_attrs(nodes[key]), nodes.get(f"{key}/axis")) for i in range(len(stacks[main])) if (key := f"{folder}/axis-{i}") in nodes]
+    told = [(notes, _values(item) if isinstance(item, zarr.Array) else None) for notes, item in axes]
+    if (ours := found_hyperspy(_turned(path, main, arrays[main], ()), told)) is not None:
+        return ours
     vectors = {key.rpartition("/")[2]: item for key, item in arrays.items() if item.ndim == 1 and key.rpartition("/")[0] == folder}
     points = [i for i in stacks[main] if i > 1]
     dims = _dims(arrays[main], image)
