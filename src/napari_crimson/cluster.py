@@ -16,8 +16,10 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
 
 import dask
 import dask.array as da
@@ -106,34 +108,35 @@ class Cluster:
             return None
         plan = _Plan(correct=_to_send(correct, self.device), path=sink.path.resolve(), dims=sink.dims, names=tuple(sink.arrays))
         told = self._try_out(plan, _part(cars, tuple(slice(0, 1) for _ in regions[0])))
-        running: dict[Future, int] = {}
+        running: dict[str, int] = {}
+        ended: SimpleQueue[Future] = SimpleQueue()
         try:
             while todo or running:
                 for _ in range(min(len(todo), self._room() - len(running))):
                     block = todo.popleft()
                     task = _Task(plan=plan, cars=_part(cars, regions[block]), region=regions[block])
-                    running[self._client.submit(task, pure=False, key=f"crimson-block-{block}-{id(running)}")] = block
-                for future in self._wait(running):
-                    block = running.pop(future)
-                    bad, damage = self._result(future)
-                    sink.note(block, bad, damage)
-                    yield tally.count(block, bad, damage)
+                    future = self._client.submit(task, pure=False, key=f"crimson-{plan.path.stem}-{block}-{uuid4().hex[:8]}")
+                    running[future.key] = block
+                    future.add_done_callback(ended.put)
+                future = self._wait(ended)
+                block = running.pop(future.key)
+                bad, damage = self._result(future)
+                sink.note(block, bad, damage)
+                yield tally.count(block, bad, damage)
         finally:
-            self._end(running, sink)
+            self._end(running, ended, sink)
         return told
 
     def _room(self) -> int:
         """How many tasks may be under way."""
         return int(max(1, _AHEAD * sum(self._client.nthreads().values())))
 
-    def _wait(self, running: Mapping[Future, int]) -> list[Future]:
-        """The tasks that have ended; waits for one."""
-        from distributed import wait
-
+    def _wait(self, ended: SimpleQueue[Future]) -> Future:
+        """The next task that has ended."""
         seen = time.monotonic()
         while True:
-            with suppress(TimeoutError):
-                return list(wait(list(running), timeout=_LOOK_S, return_when="FIRST_COMPLETED").done)
+            with suppress(Empty):
+                return ended.get(timeout=_LOOK_S)
             if self._client.status != "running":
                 raise CrimsonError(f"the scheduler at {self.address} is gone; start it again{KEPT}")
             if self._client.nthreads():
@@ -153,16 +156,14 @@ class Cluster:
             raise CrimsonError(f"the scheduler at {self.address} is gone ({error}); start it again{KEPT}") from error
         return bad, damage
 
-    def _end(self, running: Mapping[Future, int], sink: ZarrSink) -> None:
+    def _end(self, running: dict[str, int], ended: SimpleQueue[Future], sink: ZarrSink) -> None:
         """Let the tasks under way end, as they write to the output, and list their blocks."""
-        from distributed import wait
-
-        with suppress(TimeoutError, CrimsonError):
-            if running and self._client.status == "running":
-                wait(list(running), timeout=ALONE_S)
-                for future, block in running.items():
-                    if future.status == "finished":
-                        sink.note(block, *self._result(future))
+        with suppress(CrimsonError):  # of which the first is on its way already
+            while running:
+                future = self._wait(ended)
+                block = running.pop(future.key)
+                if future.status == "finished":
+                    sink.note(block, *self._result(future))
 
     def _try_out(self, plan: _Plan, pixel: da.Array) -> dict[str, Any]:
         """Let each worker load the remover and look at input and output; tells what the workers run on."""
