@@ -7,6 +7,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+from dask import threaded
 from numpy.typing import DTypeLike, NDArray
 
 from napari_crimson.plugin.band_cache import BandCache
@@ -74,5 +75,6 @@ class BandsFront(PlanesOnDisk):
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
         bands, *pixels = key
-        found: NDArray[Any] = np.asarray(self.spectra_last[(*pixels, bands)])
+        part = self.spectra_last[(*pixels, bands)]
+        found: NDArray[Any] = np.asarray(part.compute(scheduler=threaded.get))  # by name, dask would import distributed to look it up
         return found if isinstance(bands, int | np.integer) else np.moveaxis(found, -1, 0)

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 __all__ = ["contrast", "limits"]
 
-_PLACES = ((0.2, 0.2), (0.2, 0.7), (0.5, 0.45), (0.8, 0.2), (0.8, 0.7))  # of the height and the width
-_RUN = 32  # pixels side by side, which mostly lie in one piece of a file
+_PLACES = ((0.25, 0.3), (0.5, 0.7), (0.75, 0.5))  # of the height and the width
+_RUN = 64  # pixels side by side, which mostly lie in one piece of a file
 
 
 def contrast(spectra_last: Any) -> tuple[float, float]:
-    """Contrast limits from the spectra of five short runs of pixels over the image: reads a few chunks, not the file."""
+    """Contrast limits from the spectra of three runs of pixels over the image: reads a few chunks, not the file."""
     rows, columns = spectra_last.shape[-3:-1]
     lead = tuple(size // 2 for size in spectra_last.shape[:-3])
     run = min(_RUN, columns)

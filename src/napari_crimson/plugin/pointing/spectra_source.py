@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
+from dask.local import get_sync
 from numpy.typing import NDArray
 
 from napari_crimson.plugin.bands_front import BandsFront
@@ -151,5 +152,5 @@ class SpectraSource:
 def _computed(values: Any) -> NDArray[Any]:
     """Read what is lazy in this thread: dask's own cost more than they save on a few pixels."""
     if isinstance(values, da.Array):
-        values = values.compute(scheduler="synchronous")  # type: ignore[no-untyped-call]
+        values = values.compute(scheduler=get_sync)  # type: ignore[no-untyped-call]
     return np.asarray(values)
