@@ -7,12 +7,13 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask import threaded
+from dask.local import get_sync
+from dask.threaded import get as get_threaded
 from numpy.typing import DTypeLike, NDArray
 
 from napari_crimson.plugin.band_cache import BandCache
 
-__all__ = ["BandsFront", "PlanesOnDisk"]
+__all__ = ["BandsFront", "PlanesOnDisk", "read_now"]
 
 
 class PlanesOnDisk(ABC):
@@ -75,6 +76,12 @@ class BandsFront(PlanesOnDisk):
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
         bands, *pixels = key
-        part = self.spectra_last[(*pixels, bands)]
-        found: NDArray[Any] = np.asarray(part.compute(scheduler=threaded.get))  # by name, dask would import distributed to look it up
+        found = read_now(self.spectra_last[(*pixels, bands)], threads=True)
         return found if isinstance(bands, int | np.integer) else np.moveaxis(found, -1, 0)
+
+
+def read_now(values: Any, *, threads: bool = False) -> NDArray[Any]:
+    """Read what is lazy, in this thread unless `threads` are worth their while; NumPy passes as it is."""
+    if isinstance(values, da.Array):  # a scheduler by name would have dask import distributed, where that is installed
+        values = values.compute(scheduler=get_threaded if threads else get_sync)  # type: ignore[no-untyped-call]
+    return np.asarray(values)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_crimson.plugin.bands_front import read_now
+
 __all__ = ["contrast", "limits"]
 
 _PLACES = ((0.25, 0.3), (0.5, 0.7), (0.75, 0.5))  # of the height and the width
@@ -21,7 +23,7 @@ def contrast(spectra_last: Any) -> tuple[float, float]:
     sample = []
     for down, right in _PLACES:
         start = min(int(right * columns) // run * run, columns - run)  # within one chunk of a usual size
-        sample.append(np.asarray(spectra_last[(*lead, min(int(down * rows), rows - 1), slice(start, start + run))]))
+        sample.append(read_now(spectra_last[(*lead, min(int(down * rows), rows - 1), slice(start, start + run))]))
     return limits(np.stack(sample))
 
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
-from dask.local import get_sync
 from numpy.typing import NDArray
 
-from napari_crimson.plugin.bands_front import BandsFront
+from napari_crimson.plugin.bands_front import BandsFront, read_now
 from napari_crimson.plugin.layers import KEY, stack_from_layer
 
 if TYPE_CHECKING:
@@ -125,8 +124,8 @@ class SpectraSource:
             last = self.wavenumber.size
             bands = slice(last - bands.stop, last - bands.start)
         if isinstance(self._data, BandsFront):
-            return np.moveaxis(_computed(self._data.spectra_last[(*lead, rows, slice(None), bands)]), -1, 0)
-        block = _computed(self._data[(bands, *lead, rows)])
+            return np.moveaxis(read_now(self._data.spectra_last[(*lead, rows, slice(None), bands)]), -1, 0)
+        block = read_now(self._data[(bands, *lead, rows)])
         return block[::-1] if self._falls else block
 
     def _tile(self, corner: Pixel) -> NDArray[Any]:
@@ -142,15 +141,8 @@ class SpectraSource:
 
     def _read(self, box: tuple[Any, ...]) -> NDArray[Any]:
         if isinstance(self._data, BandsFront):
-            return self._upwards(_computed(self._data.spectra_last[box]))
-        return self._upwards(np.moveaxis(_computed(self._data[(slice(None), *box)]), 0, -1))
+            return self._upwards(read_now(self._data.spectra_last[box]))
+        return self._upwards(np.moveaxis(read_now(self._data[(slice(None), *box)]), 0, -1))
 
     def _upwards(self, spectra: NDArray[Any]) -> NDArray[Any]:
         return spectra[..., ::-1] if self._falls else spectra
-
-
-def _computed(values: Any) -> NDArray[Any]:
-    """Read what is lazy in this thread: dask's own cost more than they save on a few pixels."""
-    if isinstance(values, da.Array):
-        values = values.compute(scheduler=get_sync)  # type: ignore[no-untyped-call]
-    return np.asarray(values)
