@@ -45,6 +45,7 @@ class LayerBox(QComboBox):
         self._events = [getattr(viewer.layers.events, name) for name in ("inserted", "removed", "reordered", "renamed")]
         for event in self._events:
             event.connect(self._fill)
+        viewer.layers.events.connect(self._told)
         self._fill()
 
     @property
@@ -62,7 +63,13 @@ class LayerBox(QComboBox):
         """Let go of the viewer."""
         for event in self._events:
             event.disconnect(self._fill)
+        self._viewer.layers.events.disconnect(self._told)
         self._layers, self._last = [], None
+
+    def _told(self, event: Any) -> None:
+        """Look again where a layer has got an axis, or has become a result."""
+        if event.type == "metadata":
+            self._fill()
 
     def _fill(self, _: Any = None) -> None:
         before = self._last

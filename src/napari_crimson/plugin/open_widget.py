@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton
 
-from napari_crimson.errors import CrimsonError
+from napari_crimson.errors import CrimsonError, NoAxisError
+from napari_crimson.plugin.axis.dialog import ask_for_axis
+from napari_crimson.plugin.axis.without import layers_without_axis
 from napari_crimson.plugin.layers import layer_data_from_stack
 from napari_crimson.plugin.looks import align_labels, explain_rows
 from napari_crimson.plugin.preferences import keep_memory_limit
 from napari_crimson.plugin.readout import show_wavenumber
 from napari_crimson.plugin.remove.job import tell
-from napari_crimson.plugin.typed_axis import EXAMPLE, HELP, wavenumber_from_text
+from napari_crimson.plugin.remove.settings import needs_axis
+from napari_crimson.plugin.typed_axis import HELP, wavenumber_from_text
 
 if TYPE_CHECKING:
     import napari
@@ -28,7 +31,7 @@ _FILE, _FOLDER = "file", "folder"
 
 
 class OpenWidget(Container):  # type: ignore[type-arg]
-    """Asks for a file or folder, its wavenumbers and which stack of it, and opens it lazily."""
+    """Asks for a file or folder and which stack of it, opens it lazily, and asks for wavenumbers that it does not tell."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
@@ -59,11 +62,14 @@ class OpenWidget(Container):  # type: ignore[type-arg]
             path = Path(str(self._path.value))
             if path == Path():
                 raise CrimsonError("no file is chosen; name a file, or a folder that is a Zarr or holds numbered TIFFs")
-            wavenumber = wavenumber_from_text(self._axis.value)
-            stack = open_stack(path, wavenumber=wavenumber, name=self._array.value.strip() or None)
-            layers = layer_data_from_stack(stack)
+            wavenumber, name = wavenumber_from_text(self._axis.value), self._array.value.strip() or None
+            try:
+                layers = layer_data_from_stack(open_stack(path, wavenumber=wavenumber, name=name))
+            except NoAxisError:
+                layers = layers_without_axis(path, name=name)
         except CrimsonError as error:
             tell(error)
             return
-        for data, attributes, _ in layers:
-            self._viewer.add_image(data, **attributes)
+        added = [self._viewer.add_image(data, **attributes) for data, attributes, _ in layers]
+        if needs_axis(added[0]):
+            ask_for_axis(self._viewer, added[0])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from napari_crimson.errors import CrimsonError
+from napari_crimson.errors import CrimsonError, NoAxisError
 from napari_crimson.io.formats import can_open
 
 __all__ = ["get_reader", "read"]
@@ -18,26 +19,34 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
 
 
 def read(path: str | Sequence[str]) -> list[Any]:
-    """Open one stack or several as lazy layers.
+    """Open one stack or several as lazy layers; a window asks for wavenumbers that a file does not tell.
 
     Raises
     ------
     CrimsonError
-        If a file is damaged, or does not say its wavenumbers.
+        If a file is damaged, or there is no window to ask in.
     """
     from napari import current_viewer
 
     from napari_crimson.io import open_stack
+    from napari_crimson.plugin.axis.without import open_and_ask
     from napari_crimson.plugin.layers import layer_data_from_stack
     from napari_crimson.plugin.preferences import keep_memory_limit
     from napari_crimson.plugin.readout import show_wavenumber
 
     keep_memory_limit()
-    show_wavenumber(current_viewer())
-    paths = [path] if isinstance(path, str) else list(path)
+    viewer, layers = current_viewer(), []
+    show_wavenumber(viewer)
     try:
-        return [layer for one in paths for layer in layer_data_from_stack(open_stack(one))]
+        for one in [path] if isinstance(path, str) else path:
+            try:
+                layers += layer_data_from_stack(open_stack(one))
+            except NoAxisError:
+                if viewer is None:
+                    raise
+                layers += open_and_ask(viewer, Path(one))
     except CrimsonError as error:
         if "wavenumber=" in str(error) or "name=" in str(error):  # a word more is needed than napari's File › Open can give
             raise CrimsonError(f"{error}. In napari, Plugins › CRIMSON › Open stack asks for it") from error
         raise
+    return layers

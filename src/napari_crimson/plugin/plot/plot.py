@@ -52,10 +52,13 @@ class SpectrumPlot(QWidget):
         The user has moved the marker, to this position.
     band_dragged : Signal(float, float)
         The user has moved an edge of the band; lower edge, upper edge.
+    clicked : Signal(float)
+        The user has clicked at this position along x.
     """
 
     marker_dragged = Signal(float)
     band_dragged = Signal(float, float)
+    clicked = Signal(float)
 
     def __init__(
         self,
@@ -277,3 +280,5 @@ class SpectrumPlot(QWidget):
             self._menu.popup(event.screenPos().toPoint())
         elif event.double():
             self.show_all()
+        elif event.button() == Qt.MouseButton.LeftButton and self._plot.vb.sceneBoundingRect().contains(event.scenePos()):
+            self.clicked.emit(float(self._plot.vb.mapSceneToView(event.scenePos()).x()))

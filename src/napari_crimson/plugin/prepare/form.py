@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_crimson.plugin.axis.dialog import ask_for_axis
 from napari_crimson.plugin.layer_box import LayerBox
+from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.prepare.steps_editor import StepsEditor
 from napari_crimson.plugin.remove.settings import is_measured, needs_axis
 from napari_crimson.plugin.report import Report, part_done, status_text
-from napari_crimson.plugin.typed_axis import EXAMPLE, HELP
+from napari_crimson.plugin.typed_axis import BUTTON, BUTTON_HELP, EXAMPLE, HELP
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
+    from napari.viewer import Viewer
 
 __all__ = ["PrepareForm"]
 
@@ -26,10 +28,12 @@ _STATUS_LINES = 3
 class PrepareForm:
     """The widgets of the dock, laid out in `dock`; tells nobody of anything."""
 
-    def __init__(self, dock: QWidget, viewer: ViewerModel) -> None:
-        self.stack = LayerBox(viewer, is_measured)
+    def __init__(self, dock: QWidget, viewer: Viewer) -> None:
+        self.stack, self._watch = LayerBox(viewer, is_measured), Watch()
         self.axis = QLineEdit()
         self.axis.setPlaceholderText(EXAMPLE)
+        self.axis_button = QPushButton(BUTTON)
+        self.axis_button.clicked.connect(lambda: ask_for_axis(viewer, self.stack.layer))
         self.editor = StepsEditor()
         self.choose = QPushButton("Choose components from a plot …")
         self.load, self.save = QPushButton("Load recipe"), QPushButton("Save recipe …")
@@ -62,11 +66,13 @@ class PrepareForm:
     def let_go(self) -> None:
         """Let go of the viewer."""
         self.stack.let_go()
+        self._watch.clear()
 
     def _explain(self) -> None:
         explained: list[tuple[Any, str, str]] = [
             (self.stack, "Stack", "The measured CARS intensities."),
             (self.axis, "Axis", HELP),
+            (self.axis_button, BUTTON, BUTTON_HELP),
             (self.choose, "Choose the components from a plot", "See the singular values, maps and spectral vectors, and choose from them."),
             (self.load, "Load recipe", "Take the steps and the removal from a recipe file, a result on disk or a layer."),
             (self.save, "Save recipe", "Save the steps, and the removal as set in Remove background, as a .toml file."),
@@ -82,6 +88,7 @@ class PrepareForm:
         self._top = QFormLayout()
         self._top.addRow("Stack", self.stack)
         self._top.addRow("Axis", self.axis)
+        self._top.addRow(" ", self.axis_button)
         rows = QVBoxLayout(dock)
         rows.addLayout(self._top)
         rows.addWidget(self.editor)
@@ -99,7 +106,15 @@ class PrepareForm:
     def _stack_chosen(self) -> None:
         layer = self.stack.layer
         asked = layer is not None and needs_axis(layer)
-        self.axis.setVisible(asked)
-        label = self._top.labelForField(self.axis)
-        if label is not None:
-            label.setVisible(asked)
+        for row in (self.axis, self.axis_button):
+            row.setVisible(asked)
+            label = self._top.labelForField(row)
+            if label is not None:
+                label.setVisible(asked)
+        self._watch.clear()
+        if layer is not None:
+            self._watch.connect(layer.events.metadata, self._axis_given)
+
+    def _axis_given(self, _: Any = None) -> None:
+        """What was typed is not needed any more."""
+        self.axis.clear()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import ComboBox, Container, FileEdit, Label, LineEdit
+from magicgui.widgets import ComboBox, Container, FileEdit, Label, LineEdit, PushButton
 from napari.layers import Image
 from napari.qt.threading import create_worker
 
@@ -15,9 +15,10 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io.axis import given_axis
 from napari_crimson.plugin.layers import KEY, axis_of_layer, give_axis, plane_shown, spectrum_from_layer
 from napari_crimson.plugin.looks import align_labels, fit_text
+from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.preferences import offered_removers, preferences
 from napari_crimson.plugin.readout import show_wavenumber
-from napari_crimson.plugin.typed_axis import EXAMPLE, HELP, wavenumber_from_text
+from napari_crimson.plugin.typed_axis import BUTTON, BUTTON_HELP, EXAMPLE, HELP, wavenumber_from_text
 
 if TYPE_CHECKING:
     import napari
@@ -44,6 +45,7 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         self._stack = ComboBox(name="stack", label="Stack", choices=self._stacks, tooltip="The measured CARS intensities.")
         self._plane = Label(name="plane", label="Shown", tooltip="The plane on the slider and its Raman shift.")
         self._axis = LineEdit(name="wavenumber", label="Axis", tooltip=HELP)
+        self._axis_button = PushButton(name="axis_button", text=BUTTON, tooltip=BUTTON_HELP)
         about = "Trained networks; kk is Kramers–Kronig, mem maximum entropy."
         self._remover = ComboBox(name="remover", label="Remover", choices=offered_removers(), value=self._preferred.remover, tooltip=about)
         self._device = ComboBox(name="device", label="Device", choices=lambda _: self._devices, tooltip="Where networks run.")
@@ -56,11 +58,16 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         self._output = ComboBox(name="output", label="Result", choices=[_MEMORY, _FOLDER], value=where, tooltip=tip)
         self._folder = FileEdit(name="folder", label="Folder", mode=FileDialogMode.OPTIONAL_FILE, tooltip="Such as tissue.zarr.")
         spectra = [self._reference, self._dark]
-        super().__init__(widgets=[self._stack, self._plane, self._axis, self._remover, self._device, *spectra, self._output, self._folder])
+        self._axis_row = Container(name="axis_row", label=" ", layout="horizontal", labels=False, widgets=[self._axis_button])
+        self._axis_row.margins = (0, 0, 0, 0)
+        axis = [self._axis, self._axis_row]
+        super().__init__(widgets=[self._stack, self._plane, *axis, self._remover, self._device, *spectra, self._output, self._folder])
         self.native.setMinimumWidth(_MIN_WIDTH_PX)
         self._axis.native.setPlaceholderText(EXAMPLE)
         fit_text(self._plane)
         align_labels(self)
+        self._watch = Watch()
+        self._axis_button.changed.connect(self._ask_for_axis)
         self._stack.changed.connect(self._stack_changed)
         self._output.changed.connect(self._output_changed)
         self._remover.changed.connect(self._suggest_folder)
@@ -160,7 +167,10 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         self._reference.reset_choices()
         self._dark.reset_choices()
         layer = self._layer()
-        self._axis.visible = layer is not None and needs_axis(layer)
+        self._axis.visible = self._axis_row.visible = layer is not None and needs_axis(layer)
+        self._watch.clear()
+        if layer is not None:
+            self._watch.connect(layer.events.metadata, self._axis_given)
         self._suggest_folder()
         self._show_wavenumber()
 
@@ -171,6 +181,16 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
             name = re.sub(r"[^\w.-]+", "_", f"{layer.name} {Path(str(self._remover.value)).stem}")
             self._folder.value = folder / f"{name}.zarr"
             self._named = str(self._folder.value)
+
+    def _ask_for_axis(self) -> None:
+        from napari_crimson.plugin.axis.dialog import ask_for_axis
+
+        ask_for_axis(self._viewer, self._layer())
+
+    def _axis_given(self, _: Any = None) -> None:
+        """Take up an axis that the stack has got, here or elsewhere."""
+        self._axis.value = ""
+        self._show_wavenumber()
 
     def _output_changed(self) -> None:
         self._folder.visible = self._output.value == _FOLDER
@@ -192,6 +212,7 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         """Let go of the viewer when the dock is closed."""
         if not self._closed:
             self._closed = True
+            self._watch.clear()
             self._viewer.dims.events.current_step.disconnect(self._show_wavenumber)
 
 
