@@ -157,10 +157,20 @@ def faults(widget: Any) -> Iterator[str]:
             common = one.geometry().intersected(other.geometry())
             if min(common.width(), common.height()) > SLACK_PX:
                 yield f"{describe(one)} and {describe(other)} overlap"
-    for child in seen:
+    for child in (*seen, *title_of(widget)):
         missing = text_missing(child)
         if missing > SLACK_PX:
             yield f"{describe(child)} lacks {missing} px for its text"
+
+
+def title_of(widget: Any) -> list[Any]:
+    """Labels of the bar over a dock widget."""
+    from qtpy.QtWidgets import QDockWidget, QLabel
+
+    panel = widget.parentWidget()
+    while not isinstance(panel, QDockWidget):
+        panel = panel.parentWidget()
+    return list(panel.titleBarWidget().findChildren(QLabel))
 
 
 def text_missing(child: Any) -> int:

@@ -24,7 +24,7 @@ __all__ = ["CheckWidget"]
 
 _STEPS = 1000  # of the progress bar
 _LINES = 4
-_MIN_WIDTH_PX = 300
+_MIN_WIDTH_PX = 360  # the title is seen whole
 _MEANING = (
     "Rebuilds the measured intensity from the answer and shows how unlike the rest of the stack what is left over is: black up to 1, "
     "bright where the answer should not be trusted (saturation, cosmic rays, a wrong reference, "

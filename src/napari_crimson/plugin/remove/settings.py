@@ -28,7 +28,7 @@ __all__ = ["RemovalSettings", "is_measured", "needs_axis", "take_typed_axis"]
 
 _MEMORY, _FOLDER = "in memory", "in a zarr folder"
 _OWN, _NONE = "auto", "none"
-_MIN_WIDTH_PX = 320
+_MIN_WIDTH_PX = 360  # the title is seen whole
 _SPECTRUM_HELP = "From the file, from another layer (the mean of its pixels), or none."
 
 
