@@ -16,8 +16,9 @@ from napari_crimson.__main__ import main
 from napari_crimson.cli.batch import axis_from_option, output_paths, spectrum_from_option
 from napari_crimson.cli.terminal import complain, duration, printable
 from napari_crimson.errors import CrimsonError
-from napari_crimson.io import open_stack
+from napari_crimson.io import open_stack, save_stack
 from napari_crimson.remover import FunctionRemover
+from napari_crimson.stack import make_stack
 
 AXIS = np.linspace(600.0, 3400.0, 120)
 
@@ -59,6 +60,14 @@ def test_info_lists_the_formats(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("info", "--formats") == 0
     said = capsys.readouterr().out
     assert all(word in said for word in ("NIST", ".h5", ".tif", ".zarr", ".npy"))
+    line = next(line for line in said.splitlines() if "Renishaw" in line)
+    assert line.split(maxsplit=2)[2] == 'whole      .wdf  (pip install "napari-crimson[vendor]")'
+
+
+def test_info_of_a_result_that_holds_its_uncertainty_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_stack(make_stack(np.ones((2, 3, 4), "f4"), np.arange(4.0)).rename(cars="uncertainty"), tmp_path / "a.mat")
+    assert run("info", tmp_path / "a.mat") == 0
+    assert "2 y × 3 x × 4 wavenumber" in capsys.readouterr().out
 
 
 def test_info_without_a_file_is_a_usage_error() -> None:

@@ -24,21 +24,25 @@ def axis(index: int, name: str, unit: str, scale: float = 1.0, offset: float = 0
     return {"_type": word, "name": name, "units": unit, "navigate": index < 2, "index_in_array": index, "is_binned": False, **kind}
 
 
-def write_hspy(path: Path, axes: list[dict[str, Any]]) -> None:
+def axes(*spectral: Any, y_unit: str = "µm", **options: Any) -> list[dict[str, Any]]:
+    return [axis(0, "y", y_unit, 2.0), axis(1, "x", "nm", 500.0), axis(2, *spectral, **options)]
+
+
+def write_hspy(path: Path, notes: list[dict[str, Any]]) -> None:
     hspy = pytest.importorskip("rsciio.hspy", reason='no rosettasciio: pip install "napari-crimson[vendor]"')
-    signal = {"data": STACK, "axes": axes, "metadata": {"General": {"title": "map"}, "Signal": {}}, "original_metadata": {}}
+    signal = {"data": STACK, "axes": notes, "metadata": {"General": {"title": "map"}, "Signal": {}}, "original_metadata": {}}
     rest = {"package_info": {}, "learning_results": {}, "models": {}, "attributes": {"_lazy": False, "ragged": False}, "tmp_parameters": {}}
     hspy.file_writer(str(path), signal | rest)
 
 
-def write_zspy(path: Path, axes: list[dict[str, Any]]) -> None:
+def write_zspy(path: Path, notes: list[dict[str, Any]]) -> None:
     """By the definition: rosettasciio writes it with zarr 2 only."""
     root = zarr.create_group(path, zarr_format=2, attributes={"file_format": "ZSpy"})
     group = root.create_group("Experiments/map")
     group.create_array("data", data=STACK)
-    for notes in axes:
-        values = notes.pop("axis", None)
-        made = group.create_group(f"axis-{notes['index_in_array']}", attributes=notes)
+    for one in notes:
+        values = one.pop("axis", None)
+        made = group.create_group(f"axis-{one['index_in_array']}", attributes=one)
         if values is not None:
             made.create_array("axis", data=values)
 
@@ -47,8 +51,8 @@ def write_zspy(path: Path, axes: list[dict[str, Any]]) -> None:
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Any]:
     name, write = request.param
 
-    def written(*spectral: Any, y_unit: str = "µm", **options: Any) -> Any:
-        write(tmp_path / name, [axis(0, "y", y_unit, 2.0), axis(1, "x", "nm", 500.0), axis(2, *spectral, **options)])
+    def written(*spectral: Any, **options: Any) -> Any:
+        write(tmp_path / name, axes(*spectral, **options))
         return tmp_path / name
 
     return written

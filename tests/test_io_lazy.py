@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from napari_crimson import CrimsonError
-from napari_crimson.io.lazy import Box, FileArray, check_promise
+from napari_crimson.io.lazy import Box, FileArray, check_eager, check_promise
+from napari_crimson.memory import limit_memory
 from napari_crimson.stack import BLOCK_BYTES
 
 STORED = np.arange(1 * 7 * 8 * 9).reshape(1, 7, 8, 9)
@@ -109,3 +110,16 @@ def test_promises_are_weighed_against_the_file() -> None:
     check_promise(Path("x"), (10**5, 10**5, 100), 2, 2 * 10**9)  # 2 TB that compress a thousandfold
     with pytest.raises(CrimsonError, match="TiB"):
         check_promise(Path("x"), (10**5, 10**5, 100), 2, 10**6)
+
+
+def test_the_size_of_what_is_read_whole_is_told_first_and_limited(caplog: pytest.LogCaptureFixture) -> None:
+    check_eager(Path("a.wdf"), "the file", 200 * 2**20)
+    assert not caplog.messages
+    check_eager(Path("a.wdf"), "the file", 512 * 2**20)
+    assert caplog.messages == ["a.wdf: the file takes 0.5 GiB and is read whole"]
+    limit_memory(2**20)
+    try:
+        with pytest.raises(CrimsonError, match=r"a\.wdf: takes 0.00195 GiB and must be read whole, for which there are 0.000977 GiB"):
+            check_eager(Path("a.wdf"), "the file", 2**21)
+    finally:
+        limit_memory(None)

@@ -18,6 +18,7 @@ import zarr
 import test_io_andor
 import test_io_envi
 import test_io_hdf5
+import test_io_hyperspy
 import test_io_matlab
 import test_io_vendors
 import test_io_winspec
@@ -213,6 +214,8 @@ SEEDS: dict[str, Seed] = {
     "macro raster": Seed("stack", "a.h5", test_io_hdf5.write_macro),
     "hdf5": Seed("stack", "a.h5", _generic_hdf5),
     "hdf5 virtual": Seed("stack", "a.h5", _virtual_hdf5),
+    "hyperspy": Seed("stack", "a.hspy", lambda path: test_io_hyperspy.write_hspy(path, test_io_hyperspy.axes("Raman shift", "1/cm"))),
+    "hyperspy store": Seed("stack", "a.zspy", lambda path: test_io_hyperspy.write_zspy(path, test_io_hyperspy.axes("Raman shift", "1/cm"))),
     "scancars": Seed("stack", "a.h5", _scancars),
     "matlab v6": Seed("stack", "a.mat", _matlab(test_io_matlab.SAVERS["v6"])),
     "matlab v7": Seed("stack", "a.mat", _matlab(test_io_matlab.SAVERS["v7"])),

@@ -20,7 +20,7 @@ def info(
     files: Annotated[list[Path] | None, typer.Argument(help="Stacks to describe.")] = None,
     wavenumber: Wavenumber = None,
     name: Name = None,
-    formats: Annotated[bool, typer.Option("--formats", help="List the formats that can be opened.")] = False,
+    formats: Annotated[bool, typer.Option("--formats", help="List the formats that can be opened, and how: on demand, or whole.")] = False,
 ) -> None:
     """Say what is in a file: shape, axis, type, dark and reference. Reads no pixels."""
     from napari_crimson.io import formats as known_formats
@@ -31,7 +31,8 @@ def info(
     if formats:
         for form in known_formats():
             needs = f'  (pip install "napari-crimson[{form.extra}]")' if form.extra else ""
-            typer.echo(f"{form.title:<50}{' '.join(form.suffixes)}{needs}".rstrip())
+            how = "on demand" if form.lazy else "whole"
+            typer.echo(f"{form.title:<56}{how:<11}{' '.join(form.suffixes) or 'a folder'}{needs}")
     failed = 0
     for file in files or []:
         try:

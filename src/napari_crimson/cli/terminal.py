@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from napari_crimson.io.found import IMAGES
 from napari_crimson.printable import printable
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def complain(error: object, about: object = None) -> None:
 def describe(stack: xr.Dataset) -> list[tuple[str, str]]:
     """What `info` prints of a stack, field by field; looks at no pixel."""
     axis = stack["wavenumber"].values
-    image = stack["cars" if "cars" in stack else "raman"]
+    image = stack[next(name for name in IMAGES if name in stack)]
     steps = {dim: float(stack[dim][1] - stack[dim][0]) for dim in image.dims[:-1] if dim in stack.coords and stack.sizes[dim] > 1}
     step = f", step {abs(axis[-1] - axis[0]) / (axis.size - 1):.4g}" if axis.size > 1 else ""
     lines = [

@@ -6,6 +6,7 @@ No handle is kept between reads, so that a file can be moved or deleted while it
 
 from __future__ import annotations
 
+import logging
 import mmap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,13 +21,17 @@ from numpy.typing import NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.faults import read_fault
 from napari_crimson.memory import memory_room
+from napari_crimson.printable import printable
 from napari_crimson.stack import BLOCK_BYTES, pixel_chunks
 
 __all__ = ["EAGER_BYTES", "Box", "FileArray", "check_eager", "check_promise", "read_raw"]
 
 Box = tuple[slice, ...]
 
+_log = logging.getLogger(__name__)
+
 EAGER_BYTES = 2 * 2**30  # what must be read whole, for want of random access, may be this large
+_TOLD_BYTES = 256 * 2**20  # below this, reading whole takes no time that anybody notices
 _TRUSTED_BYTES = 2**40  # below this, unwritten parts are taken for an unfinished acquisition
 _MOST_COMPRESSION = 1100  # deflate reaches 1032:1 at most
 
@@ -163,7 +168,7 @@ def _copy(memory: mmap.mmap, dtype: np.dtype[Any], shape: tuple[int, ...], offse
 
 
 def check_eager(path: Path, what: str, size: int) -> None:
-    """Refuse what must be read whole and is too large for it; to be called before anything is read.
+    """Refuse what must be read whole and is too large for it, and tell of what is large; to be called before anything is read.
 
     Raises
     ------
@@ -176,6 +181,8 @@ def check_eager(path: Path, what: str, size: int) -> None:
             f"{path}: {what} takes {size / 2**30:.3g} GiB and must be read whole, for which there are {room / 2**30:.3g} GiB; "
             "save it as .npy, .h5 or .zarr, of which parts can be read"
         )
+    if size > _TOLD_BYTES:
+        _log.warning("%s: %s takes %.3g GiB and is read whole", printable(path), what, size / 2**30)
 
 
 def check_promise(path: Path, shape: tuple[int, ...], itemsize: int, held_bytes: int) -> None:
