@@ -63,6 +63,6 @@ def viewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     from superqt.utils import WorkerBase
 
     WorkerBase.await_workers(20_000)
-    request.getfixturevalue("qtbot").wait(20)  # lets the last signals of the workers arrive
-    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("crimson")]
-    assert not left, f"threads of a removal are still running: {left}"
+    qtbot = request.getfixturevalue("qtbot")
+    qtbot.wait(20)  # lets the last signals of the workers arrive
+    qtbot.waitUntil(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("crimson")], timeout=20_000)

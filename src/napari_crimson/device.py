@@ -21,6 +21,7 @@ __all__ = [
     "may_fall_back",
     "one_core",
     "resolve_device",
+    "taken_memory",
     "training_dtype",
 ]
 
@@ -50,6 +51,11 @@ def free_memory(name: str) -> int:
     if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 4 * 2**30  # Windows does not tell without another library; this only bounds a batch
+
+
+def taken_memory(name: str) -> int:
+    """Bytes that this process has taken on a device; 0 where it has no memory of its own."""
+    return torch.cuda.memory_reserved(torch.device(name)) if name.startswith("cuda") else 0
 
 
 def resolve_device(name: str = "auto") -> str:

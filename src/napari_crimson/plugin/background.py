@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
 from napari.utils.notifications import notification_manager, show_error
+from qtpy.QtCore import QTimer
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.preferences import keep_memory_limit
@@ -18,23 +19,34 @@ if TYPE_CHECKING:
 
 __all__ = ["BackgroundJob", "tell"]
 
+_GRACE_MS = 500  # that a cancelled job has to end before it is left to itself
+
 
 class BackgroundJob:
     """One piece of work in a thread of its own.
 
     A subclass gives `_work`, a generator that runs in the thread, sets ``_complete`` when it has got to its end, and
     yields news; `_show`, which takes the news on the main thread; and `_end`, called there when it is over, however it came.
+    A job that is cancelled is over within half a second: what its thread cannot leave at once (a read, an import) it ends unheard.
 
     Parameters
     ----------
     listener : callable, optional
         Called with each `Report`; set it to None to be left alone.
+
+    Attributes
+    ----------
+    ended : callable, optional
+        Called when the thread has come to its end.
     """
 
     title = "work"  # what napari asks about when a window closes
 
     def __init__(self, *, listener: Callable[[Report], None] | None = None) -> None:
         self.listener = listener
+        self.ended: Callable[[], object] | None = None
+        self._over = False
+        self._usage = ""
         self._stop = threading.Event()
         self._progress: Progress | None = None
         self._ahead: Ahead | None = None
@@ -62,8 +74,10 @@ class BackgroundJob:
         self._worker.start()
 
     def cancel(self) -> None:
-        """Stop at the next opportunity, within a block."""
-        self._stop.set()
+        """Stop at the next opportunity."""
+        if not self._stop.is_set():
+            self._stop.set()
+            QTimer.singleShot(_GRACE_MS, self._conclude)
 
     def _work(self) -> Generator[Any, None, None]:
         """Do the work, in the thread."""
@@ -77,9 +91,13 @@ class BackgroundJob:
 
     def _heed(self, doing: str, part: float) -> None:
         """Tell, from inside a long step in the thread, how far it is; raises where the job has been cancelled."""
+        self._heed_stop()
+        self._worker.yielded.emit(Ahead(doing, part))
+
+    def _heed_stop(self) -> None:
+        """Leave the work, in the thread, where the job has been cancelled."""
         if self._stop.is_set():
             raise _CancelledError
-        self._worker.yielded.emit(Ahead(doing, part))
 
     def _heed_step(self, name: str, part: float) -> None:
         """The same of a step of a recipe."""
@@ -108,6 +126,15 @@ class BackgroundJob:
     def _finish(self) -> None:
         self._steps.close()  # where napari itself stopped the worker, the work is still waiting
         self._stop.set()
+        self._conclude()
+        if self.ended:
+            self.ended()
+
+    def _conclude(self) -> None:
+        """Come to an end as far as anybody hears of it."""
+        if self._over:
+            return
+        self._over = True
         self._end()
         if self._error:
             tell(self._error)
@@ -115,7 +142,7 @@ class BackgroundJob:
 
     def _report(self, phase: Phase) -> None:
         if self.listener:
-            self.listener(Report(phase=phase, progress=self._progress, ahead=self._ahead, error=self._error))
+            self.listener(Report(phase=phase, progress=self._progress, ahead=self._ahead, error=self._error, usage=self._usage))
 
 
 class _CancelledError(Exception):

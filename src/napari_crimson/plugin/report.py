@@ -25,12 +25,13 @@ class Ahead:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a job tells its listener, on the main thread."""
+    """What a job tells its listener, on the main thread; `usage` is the device and the memory in words."""
 
     phase: Phase
     progress: Progress | None = None
     ahead: Ahead | None = None
     error: Exception | None = None
+    usage: str = ""
 
 
 def part_done(report: Report) -> float:
@@ -59,6 +60,8 @@ def status_text(report: Report) -> str:
     rate = f"{_count(progress.spectra_per_s)} spectra/s"
     if report.phase == "running":
         rate += f" · {duration(progress.seconds_left)} left"
+    if report.usage:
+        rate += f"\n{report.usage}"
     bad = f"\nPixels without a spectrum, left NaN: {_count(progress.bad_pixels)}" if progress.bad_pixels else ""
     lost = f"\nBlocks that could not be read, left NaN: {_count(progress.damaged_blocks)}" if progress.damaged_blocks else ""
     return f"{done}\n{rate}{bad}{lost}"

@@ -7,7 +7,9 @@ memory: a dask array over it would keep planes it has read before they were writ
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +27,19 @@ if TYPE_CHECKING:
 
     from napari_crimson.blocks import Region
     from napari_crimson.remove import Removal
+    from napari_crimson.sinks import MemorySink
 
-__all__ = ["LiveLayer", "growing_data", "sample_block", "take_note"]
+__all__ = ["LiveLayer", "growing_data", "sample_block", "stopped_sinks", "take_note"]
 
 _SAMPLE_PIXELS = 64  # of a block, looked at for the contrast
 _SAMPLE_BLOCKS = 64
 
 
+_stopped: WeakKeyDictionary[Image, MemorySink | Path] = WeakKeyDictionary()  # of runs that can be taken up, by their layer
+
+
 class LiveLayer:
-    """The layer of a running removal.
+    """The layer of a running removal; that which an earlier run of the same job has left is taken up.
 
     Parameters
     ----------
@@ -48,20 +54,13 @@ class LiveLayer:
     """
 
     def __init__(self, viewer: ViewerModel, source: Image, removal: Removal, data: Any) -> None:
-        self._viewer = viewer
+        self._viewer, self._source = viewer, source
         self._removal = removal
         self._samples: list[NDArray[np.float32]] = []
         self._limits = (0.0, 1.0)
         show_wavenumber(viewer)
-        self.layer: Image = viewer.add_image(
-            data,
-            name=f"{source.name} · {removal.remover.name}",
-            **placement(source, removal.dataset["wavenumber"].values),
-            contrast_limits=self._limits,
-            colormap=preferences().colormap("raman"),
-            rgb=False,
-            metadata={KEY: self._record("partial")},
-        )
+        earlier = self._earlier()
+        self.layer: Image = self._add(data) if earlier is None else self._take_up(earlier, data)
 
     def show(self, sample: NDArray[np.float32]) -> None:
         """Show what has been written since; a sample of it (W, n) sets the contrast, unless the user has."""
@@ -75,13 +74,44 @@ class LiveLayer:
         """Show the end: the whole result, or what there is of it, marked as a part."""
         if self.layer not in self._viewer.layers:
             return
+        _stopped.pop(self.layer, None)
         if complete:
             if not isinstance(self._removal.sink.arrays["raman"], np.ndarray):
                 self.layer.data = bands_front(self._removal.dataset["raman"].data)
             self.layer.metadata = {**self.layer.metadata, KEY: self._record("complete")}
+            self.layer.name = self.layer.name.removesuffix(PARTIAL)
         else:
-            self.layer.name += PARTIAL
+            self.layer.name = self.layer.name.removesuffix(PARTIAL) + PARTIAL
+            _stopped[self.layer] = _place(self._removal)
         self.layer.refresh()
+
+    def _earlier(self) -> Image | None:
+        """The layer that a run of the same job has left, if it is there."""
+        place = _place(self._removal)
+        return next((layer for layer, stopped in _stopped.items() if stopped == place and layer in self._viewer.layers), None)
+
+    def _add(self, data: Any) -> Image:
+        return self._viewer.add_image(
+            data,
+            name=self._name(),
+            **self._placement(),
+            contrast_limits=self._limits,
+            colormap=preferences().colormap("raman"),
+            rgb=False,
+            metadata={KEY: self._record("partial")},
+        )
+
+    def _take_up(self, layer: Image, data: Any) -> Image:
+        """Show the data in a layer there is, which keeps its looks."""
+        layer.data = data
+        self._limits = layer.contrast_limits
+        return layer
+
+    def _name(self) -> str:
+        return f"{self._source.name} · {self._removal.remover.name}"
+
+    def _placement(self) -> dict[str, Any]:
+        return placement(self._source, self._removal.dataset["wavenumber"].values)
 
     def _record(self, status: str) -> dict[str, Any]:
         record = metadata_from_stack(self._removal.dataset, "raman")
@@ -92,6 +122,18 @@ class LiveLayer:
         if np.allclose(self.layer.contrast_limits, self._limits):
             self.layer.contrast_limits = found
             self._limits = found
+
+
+def stopped_sinks(viewer: ViewerModel) -> list[MemorySink]:
+    """The sinks in memory behind partial layers of a viewer."""
+    return [place for layer, place in _stopped.items() if not isinstance(place, Path) and layer in viewer.layers]
+
+
+def _place(removal: Removal) -> MemorySink | Path:
+    """Where results are: the same for the same job."""
+    sink: Any = removal.sink
+    place: MemorySink | Path = getattr(sink, "path", sink)
+    return place
 
 
 def growing_data(removal: Removal) -> Any:

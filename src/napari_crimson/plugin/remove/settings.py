@@ -13,7 +13,15 @@ from napari.qt.threading import create_worker
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.axis import given_axis
-from napari_crimson.plugin.layers import KEY, axis_of_layer, give_axis, plane_shown, spectrum_from_layer
+from napari_crimson.plugin.layers import (
+    KEY,
+    axis_of_layer,
+    give_axis,
+    plane_shown,
+    spectrum_from_layer,
+    stack_from_layer,
+    stack_from_layer_data,
+)
 from napari_crimson.plugin.looks import align_labels, fit_text
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.preferences import offered_removers, preferences
@@ -125,6 +133,21 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
             for name, choice in (("reference", self._reference.value), ("dark", self._dark.value))
         }
         return {"remover": self._remover.value, "device": self._device.value, "output": output, **spectra}
+
+    def _choices(self) -> tuple[Any, ...]:
+        """What is chosen, but for the stack."""
+        boxes = (self._remover, self._device, self._reference, self._dark, self._output)
+        folder = str(self._folder.value) if self._output.value == _FOLDER else ""
+        return (*(box.value for box in boxes), folder)
+
+    def _stack_as_typed(self, layer: Image) -> xr.Dataset:
+        """The stack of a layer, on the axis that is being typed where it has none of its own; the layer stays as it is."""
+        typed = wavenumber_from_text(self._axis.value) if needs_axis(layer) else None
+        if typed is None or layer.multiscale:
+            return stack_from_layer(layer)
+        ours = {"variable": "cars", "wavenumber": given_axis(typed, layer.data.shape[0])}
+        attributes = {"name": layer.name, "scale": tuple(layer.scale), "units": layer.units, "metadata": {KEY: ours}}
+        return stack_from_layer_data(layer.data, attributes)
 
     def _stacks(self, _: Any = None) -> list[str]:
         return [layer.name for layer in self._viewer.layers if is_measured(layer)]

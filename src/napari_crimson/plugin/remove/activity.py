@@ -1,0 +1,53 @@
+"""A run in napari's own list of activities, with the Cancel there."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+from napari.utils.progress import cancelable_progress
+
+from napari_crimson.plugin.report import Report, part_done
+
+__all__ = ["Activity"]
+
+_STEPS = 1000
+
+
+class Activity:
+    """One entry of the list, for the main thread.
+
+    Parameters
+    ----------
+    title : str
+        What is going on.
+    cancel : callable
+        Called when it is cancelled in the list.
+    """
+
+    def __init__(self, title: str, cancel: Callable[[], object]) -> None:
+        self._bar = _Bar(total=_STEPS, desc=title, cancel_callback=cancel, file=io.StringIO())
+        self._showing = False
+
+    def show(self, report: Report) -> None:
+        """Show how far the run is."""
+        ahead = int(_STEPS * part_done(report)) - self._bar.n
+        if self._showing or ahead == 0:  # napari lets other events in while it draws
+            return
+        self._showing = True
+        self._bar.update(ahead)
+        self._showing = False
+
+    def close(self) -> None:
+        """Leave the list."""
+        self._bar.close()
+
+
+class _Bar(cancelable_progress):  # type: ignore[misc]
+    """napari calls back only between the steps of a loop, and here is none."""
+
+    def cancel(self) -> None:
+        """Stop, now."""
+        super().cancel()
+        if self.cancel_callback:
+            self.cancel_callback()

@@ -1,0 +1,111 @@
+"""Removals that run one after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from napari_crimson.plugin.remove.activity import Activity
+from napari_crimson.plugin.remove.job import RemovalJob
+from napari_crimson.plugin.report import Report
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_crimson.plugin.remove.request import Request
+
+__all__ = ["RunQueue"]
+
+
+class RunQueue:
+    """Runs requests in the order they came, each also as an entry in napari's list of activities.
+
+    Parameters
+    ----------
+    viewer
+        Where results are shown.
+    listener : callable
+        Called with each `Report` of the run that is on.
+    changed : callable
+        Called when a run begins, ends or is queued.
+    """
+
+    def __init__(self, viewer: ViewerModel, listener: Callable[[Report], None], changed: Callable[[], None]) -> None:
+        self._viewer = viewer
+        self._listener: Callable[[Report], None] | None = listener
+        self._changed: Callable[[], None] | None = changed
+        self._job: RemovalJob | None = None
+        self._activity: Activity | None = None
+        self._waiting: deque[RemovalJob] = deque()
+
+    @property
+    def running(self) -> bool:
+        """Whether a removal is under way."""
+        return self._job is not None
+
+    @property
+    def waiting(self) -> list[str]:
+        """Titles of the requests that wait."""
+        return [job.request.title for job in self._waiting]
+
+    def add(self, request: Request) -> bool:
+        """Run a request, when those before it are done; False if it is there already."""
+        jobs = [*([self._job] if self._job and self._job.wanted else []), *self._waiting]
+        if any(request.same_as(job.request) for job in jobs):
+            return False
+        self._waiting.append(RemovalJob(self._viewer, request))
+        self._next()
+        return True
+
+    def cancel(self) -> None:
+        """Stop the run that is on; the next one begins."""
+        if self._job:
+            self._job.cancel()
+
+    def clear(self) -> None:
+        """Forget those that wait."""
+        while self._waiting:
+            self._waiting.pop().discard()
+        self._tell()
+
+    def close(self) -> None:
+        """Stop everything and tell nobody."""
+        self._listener = self._changed = None
+        self.clear()
+        if self._job:
+            self._job.listener = None
+            self._job.cancel()
+        self._leave_list()
+
+    def _next(self) -> None:
+        while self._waiting and not self._waiting[0].wanted:  # its stack has been replaced, which it has told
+            self._waiting.popleft()
+        if self._job is None and self._waiting:
+            self._job = job = self._waiting.popleft()
+            job.listener, job.ended = self._heard, self._ended
+            job.start()
+            if self._job is job:  # and not over already
+                self._activity = Activity(job.request.title, self.cancel)
+        self._tell()
+
+    def _heard(self, report: Report) -> None:
+        if self._listener:
+            self._listener(report)
+        if report.phase in ("complete", "cancelled", "failed"):
+            self._leave_list()
+        elif self._activity:
+            self._activity.show(report)
+
+    def _ended(self) -> None:
+        self._job = None
+        self._next()
+
+    def _leave_list(self) -> None:
+        if self._activity:
+            self._activity.close()
+            self._activity = None
+
+    def _tell(self) -> None:
+        if self._changed:
+            self._changed()
