@@ -25,6 +25,8 @@ _OPTIONS = {  # behind a bracket it is code, and stays
     r"(?<![\w(])(reference|dark)=None\b": r"--\1 none",
     r"(?<![\w(])(wavenumber|name)= *": r"--\1 ",
     r"(?<![\w(])output= *": "--out ",
+    r"(?<![\w(])overwrite=True\b": "--overwrite",
+    r"such as ds\[\['(\w+)'\]\]": r"such as --image \1",
 }
 
 
