@@ -4,6 +4,7 @@
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
+DOCS := .venv/installed-docs
 PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3 python; do \
 	"$$one" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$one"; break; }; done)
 
@@ -11,7 +12,7 @@ PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3 python; do
 DISPLAY_PACKAGES := xvfb xauth libegl1 libgl1 libopengl0 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon-x11-0 libxcb-cursor0 \
 	libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0
 
-.PHONY: help demo test lint types wheel display clean
+.PHONY: help demo test lint types wheel docs screenshots display clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 3
@@ -33,6 +34,14 @@ types: $(INSTALLED)
 wheel: $(INSTALLED)
 	$(BIN)/python -m build --wheel
 
+docs: $(DOCS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# PICTURES="open correct" takes some of them
+screenshots: $(INSTALLED) display
+	@if command -v xvfb-run >/dev/null; then export QT_QPA_PLATFORM=xcb; set -- xvfb-run -a -s '-screen 0 1920x1200x24'; fi; \
+	"$$@" $(BIN)/python docs/screenshots $(PICTURES)
+
 # Without these the GUI tests skip and say so; only Debian's root can be given them unasked
 display:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg -s $(DISPLAY_PACKAGES) >/dev/null 2>&1; then \
@@ -46,6 +55,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	or name it: make PYTHON=/path/to/python"; exit 1; }
 	"$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	@touch $@
+
+$(DOCS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 clean:

@@ -84,7 +84,7 @@ def compare(
     pixels : sequence of ([t,] [z,] y, x), optional
         Counted from 0.
     region : sequence of slice, optional
-        One for each of ([t,] [z,] y, x); of a large one at most 4096 pixels, evenly spread. Without `pixels` and
+        One for each of ``([t,] [z,] y, x)``; of a large one at most 4096 pixels, evenly spread. Without `pixels` and
         `region` the brightest, the median and the dimmest pixel of three rows are taken.
     wavenumber, reference, dark, device, precision
         As for `remove_background`.

@@ -39,7 +39,7 @@ def save_stack(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
     Parameters
     ----------
     ds : xarray.Dataset
-        With one or more of ``cars``, ``raman``, ``uncertainty`` along ([t,] [z,] y, x, wavenumber).
+        With one or more of ``cars``, ``raman``, ``uncertainty`` along ``([t,] [z,] y, x, wavenumber)``.
     path : str or path
         Where to; the suffix decides the format.
     overwrite : bool

@@ -52,7 +52,7 @@ def remove_from_layer(
     viewer : napari.components.ViewerModel
         Gets the new layer.
     layer : napari.layers.Image
-        Axes (wavenumber, [t,] [z,] y, x).
+        Axes ``(wavenumber, [t,] [z,] y, x)``.
     remover : str, path, Remover or callable
         As for `napari_crimson.load_remover`.
     wavenumber : array_like, shape (W,), optional
