@@ -13,6 +13,7 @@ from napari_crimson.plugin.compare.work import ALL
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import KEY
 from napari_crimson.plugin.pointing.marks import is_marks
+from napari_crimson.plugin.remover_names import RemoverNames
 from napari_crimson.remover import removers
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class CompareControls(QWidget):
         self.below.addItems([DIFFERENCE, UNEXPLAINED])
         self.removers = QListWidget()
         self.status = QLabel()
+        self._set_up_removers()
+        self.names = RemoverNames(self)
+        self.names.changed.connect(self._offer_removers)
         self._offer_removers()
         self._lay_out()
         self.offer_marks(())
@@ -85,11 +89,18 @@ class CompareControls(QWidget):
         self.below_changed.emit()
 
     def _offer_removers(self) -> None:
-        for name in sorted(removers(), key=lambda name: (*_CHECKED, name).index(name)):
+        """Offer the removers there are; those that are checked stay, also where their files have gone."""
+        checked = self.checked if self.removers.count() else list(_CHECKED)
+        blocker = QSignalBlocker(self.removers)
+        self.removers.clear()
+        for name in dict.fromkeys([*sorted(removers(), key=lambda name: (*_CHECKED, name).index(name)), *checked]):
             item = QListWidgetItem(name)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Checked if name in _CHECKED else Qt.CheckState.Unchecked)
+            item.setCheckState(Qt.CheckState.Checked if name in checked else Qt.CheckState.Unchecked)
             self.removers.addItem(item)
+        blocker.unblock()
+
+    def _set_up_removers(self) -> None:
         self.removers.setFlow(QListWidget.Flow.LeftToRight)
         self.removers.setWrapping(True)
         self.removers.setResizeMode(QListWidget.ResizeMode.Adjust)

@@ -68,6 +68,7 @@ class CompareWidget(QWidget):
         self.controls.stack.chosen.connect(self._stack_chosen)
         self.controls.marks.chosen.connect(self._marks_chosen)
         self.controls.changed.connect(self._ask)
+        self.controls.names.changed.connect(self._weights_changed)
         self.controls.below_changed.connect(self._draw)
         boxes = (self.controls.stack, self.controls.truth, self.controls.marks)
         self._release: list[Callable[[], None]] = [self.newest.close, self.mouse.close, *(box.let_go for box in boxes)]
@@ -102,6 +103,10 @@ class CompareWidget(QWidget):
             self.controls.say(str(error))
             return
         self._ask()
+
+    def _weights_changed(self) -> None:
+        if self._comparer is not None:
+            self._comparer.forget()
 
     def _marks_chosen(self) -> None:
         self._watch_marks.clear()

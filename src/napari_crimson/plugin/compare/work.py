@@ -82,6 +82,10 @@ class Comparer:
             shown = result.isel(spectrum=0) if len(pixels) == 1 else average(result)
             yield Compared(marks=names, place=place, waiting=f"{left[0]} …" if left else "", result=result, shown=shown)
 
+    def forget(self) -> None:
+        """Load the removers anew when they are next wanted: a name may mean other weights now."""
+        self._removers = ()
+
     def _plan(self, removers: tuple[str, ...]) -> dict[str, Correction]:
         if removers != self._removers:
             _, self._planned = plan_comparison(self.source.stack, removers, Settings(device="cpu"))

@@ -10,9 +10,10 @@ from magicgui.widgets import ComboBox, Label
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.docks import StepsDock, docked
 from napari_crimson.plugin.looks import fit_text
+from napari_crimson.plugin.preferences import offered_removers
 from napari_crimson.plugin.recipe_of_layer import recipe_of_layer
 from napari_crimson.plugin.remove.settings import RemovalSettings
-from napari_crimson.remover import removers
+from napari_crimson.plugin.remover_names import RemoverNames
 
 if TYPE_CHECKING:
     import napari
@@ -44,6 +45,9 @@ class RemovalRecipe(RemovalSettings):
         fit_text(self._more)
         self.insert(self.index(self._remover), self._preparation)
         self.insert(self.index(self._device), self._more)
+        self._remover.choices = self._removers
+        self._names = RemoverNames(self.native)
+        self._names.changed.connect(self._remover.reset_choices)
         self._remover.changed.connect(self._show_more)
         self._show_more()
         self.preparation_changed()
@@ -87,7 +91,7 @@ class RemovalRecipe(RemovalSettings):
         """Show the removal of a recipe; what a script gave cannot be repeated and is left as it is."""
         self._recipe = recipe
         if recipe.remover != _GIVEN:
-            self._remover.choices = list(dict.fromkeys([*removers(), recipe.remover]))
+            self._remover.reset_choices()
             self._remover.value = recipe.remover
         for box in (self._reference, self._dark):
             word = getattr(recipe, box.name)
@@ -106,6 +110,12 @@ class RemovalRecipe(RemovalSettings):
         if offered and not self._offered:
             self._preparation.value = _IN_PREPARE
         self._offered = offered
+
+    def _removers(self, _: Any = None) -> list[str]:
+        """The removers there are, that of the recipe, and the one that is chosen, also where its files have gone."""
+        recipe = self._recipe
+        named = [recipe.remover] if recipe and recipe.remover != _GIVEN else []
+        return list(dict.fromkeys([*offered_removers(), *named, self._remover.value]))
 
     def _preparations(self, _: Any = None) -> list[tuple[str, str]]:
         layer, dock = self._layer(), docked(self._viewer, StepsDock)

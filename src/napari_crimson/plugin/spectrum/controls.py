@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLine
 from napari_crimson.analysis.band_names import NAMED_BANDS
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.pointing.marks import is_marks
-from napari_crimson.plugin.preferences import offered_removers, preferences
+from napari_crimson.plugin.preferences import preferences
+from napari_crimson.plugin.remover_names import RemoverBox
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -39,8 +40,7 @@ class SpectrumControls(QWidget):
         super().__init__()
         self.stack = LayerBox(viewer, is_stack)
         self.regions = LayerBox(viewer, lambda layer: is_marks(layer) and not layer.name.endswith("· pins"), none="none")
-        self.remover = QComboBox()
-        self.remover.addItems([*offered_removers(), NO_REMOVER])
+        self.remover = RemoverBox(others=[NO_REMOVER])
         self.remover.setCurrentText(preferences().remover)
         self.goto = QComboBox()
         self.typed = QLineEdit()

@@ -91,6 +91,7 @@ class SpectrumWidget(QWidget):
         controls = self.controls
         controls.stack.chosen.connect(self._stack_chosen)
         controls.changed.connect(self._settings_changed)
+        controls.remover.names.changed.connect(self._weights_changed)
         controls.went_to.connect(self._go_to)
         controls.band.toggled.connect(self._band_toggled)
         controls.pin.toggled.connect(self._pin_toggled)
@@ -136,6 +137,11 @@ class SpectrumWidget(QWidget):
         self._ask_cursor()
         self.marks.ask_pins()
         self.marks.ask_regions()
+
+    def _weights_changed(self) -> None:
+        """Load anew: a name may mean other weights now."""
+        self._removers = {}
+        self._settings_changed()
 
     def _chosen_remover(self) -> str:
         name = self.controls.remover.currentText()
