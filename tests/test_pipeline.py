@@ -171,7 +171,7 @@ def test_an_example_runs(tissue: xr.Dataset) -> None:
         ('[[step]]\nname = "restore_counts"\nof = "x"', "there is none for it"),
         ("[[[", "r.toml: no readable TOML"),
         ("x = " + "[" * 20_000, "r.toml: no readable TOML"),
-        ("#" * 5_000_000, "more than the 4,194,304"),
+        ("#" * 5_000_000, "more than 4,194,304"),
         ('[[step]]\nname = "restore_counts"\n' * 101, "101 steps: a pipeline has at most 100"),
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.text_file import read_text
 
 __all__ = ["Recipe", "read_recipe"]
 
@@ -92,9 +93,7 @@ def read_recipe(path: str | Path) -> Recipe:
         If the file cannot be read, or holds a key that no recipe has or a value that does not fit.
     """
     try:
-        if Path(path).stat().st_size > _MOST_BYTES:
-            raise CrimsonError(f"{path}: {Path(path).stat().st_size} bytes, more than the {_MOST_BYTES} of any recipe")
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        table = tomllib.loads(read_text(Path(path), _MOST_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise CrimsonError(f"{path}: no readable recipe ({error})") from error
     known = {f.name for f in fields(Recipe)}

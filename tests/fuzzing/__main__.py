@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import closing
 
-from fuzzing.campaign import Tally, as_text, fuzz, peak_text, workers
+from fuzzing.campaign import Tally, Worker, as_text, fuzz, peak_text
 from fuzzing.seeds import SEEDS
 
 _ROUND = 200  # cases of a seed before the next has its turn
@@ -27,7 +28,7 @@ def main() -> int:
     tallies, start, number = {name: Tally() for name in given.only}, time.monotonic(), given.number
     until = start + given.seconds
     seen: set[str] = set()
-    with workers() as worker:
+    with closing(Worker()) as worker:
         while time.monotonic() < until:
             for name, tally in tallies.items():
                 before = len(tally.finds)

@@ -8,8 +8,6 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +19,9 @@ from fuzzing.edits import apply, edits
 from fuzzing.seeds import SEEDS
 from fuzzing.worker import MOST_BYTES, Verdict, serve
 
-__all__ = ["Find", "Tally", "Worker", "fuzz", "workers"]
+__all__ = ["Find", "Tally", "Worker", "as_text", "fuzz", "peak_text"]
 
-MOST_SECONDS = 10
+MOST_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,10 @@ class Tally:
 
 
 class Worker:
-    """A process that reads cases; begun again when one has ended it or has taken longer than `MOST_SECONDS`."""
+    """A process that reads cases; begun again when one has ended it or has taken longer than `most_seconds`."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_seconds: float = MOST_SECONDS) -> None:
+        self.most_seconds = most_seconds
         self._context = multiprocessing.get_context("spawn")
         self._process: Any = None
 
@@ -73,7 +72,7 @@ class Worker:
         """Let it read one case, after a `good` one where it has to be begun again."""
         if self._process is None:
             self.begin(target, good)
-        return self._ask(target, path, is_good=False, seconds=MOST_SECONDS)
+        return self._ask(target, path, is_good=False, seconds=self.most_seconds)
 
     def _ask(self, target: str, path: Path, *, is_good: bool, seconds: float) -> Verdict:
         start = time.monotonic()
@@ -82,7 +81,7 @@ class Worker:
             if self._pipe.poll(seconds):
                 verdict: Verdict = self._pipe.recv()
                 return verdict
-            problem = f"took longer than {seconds} s"
+            problem = f"took longer than {seconds:g} s"
         except (EOFError, OSError):
             self._process.join(5)
             problem = f"ended the process, code {self._process.exitcode}"
@@ -96,16 +95,6 @@ class Worker:
             self._process.join()
             self._pipe.close()
         self._process = None
-
-
-@contextmanager
-def workers() -> Iterator[Worker]:
-    """One worker, ended at the end."""
-    worker = Worker()
-    try:
-        yield worker
-    finally:
-        worker.close()
 
 
 def fuzz(

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def apply(entry: Path, chosen: list[tuple[int, Edit]]) -> None:
             file = files[number % len(files)]
             if name in _BYTES:
                 file.write_bytes(_changed(file.read_bytes(), name, *values))
-            elif name != "link" or file != entry:  # the user chose the entry, wherever it leads
+            elif name != "link" or not (file == entry or entry.suffix == ".safetensors"):  # what the user chose may be a link
                 _STRUCTURED[name](file, *values)
             _seal(file)
 
@@ -135,10 +136,10 @@ def _node(file: Path, where: int, how: str, value: Any) -> None:
 def _edited(tree: Any, where: int, how: str, value: Any) -> Any:
     places = list(_places(tree))
     if not places:
-        return value
+        return deepcopy(value)
     parent, key = places[where % len(places)]
     if how == "put":
-        parent[key] = value
+        parent[key] = deepcopy(value)  # or the next edit would change it for all cases to come
     elif how == "drop":
         del parent[key]
     elif isinstance(parent, list):

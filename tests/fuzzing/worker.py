@@ -14,6 +14,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,8 +50,14 @@ def serve(pipe: Connection) -> None:
         except EOFError:
             return
         if is_good:  # what is imported for the first one is none of a case's doing
-            TARGETS[target](Path(path))
-        pipe.send(_judge(TARGETS[target], Path(path), guard, printed))
+            _function(target)(Path(path))
+        pipe.send(_judge(_function(target), Path(path), guard, printed))
+
+
+def _function(target: str) -> Callable[[Path], bool]:
+    """What reads, by its name in `TARGETS`, or as ``module:function``."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name) if name else TARGETS[target]
 
 
 def _judge(target: Callable[[Path], bool], path: Path, guard: _Guard, printed: Any) -> Verdict:

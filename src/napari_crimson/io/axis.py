@@ -17,6 +17,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io.inside import is_inside
 from napari_crimson.io.spectral import is_spectral, is_wavelength
 from napari_crimson.io.units import is_per_cm, nm_per_unit
+from napari_crimson.text_file import read_text
 
 __all__ = ["axis_beside", "given_axis", "read_axis"]
 
@@ -84,15 +85,13 @@ def read_axis(path: Path, points: int) -> NDArray[np.float64]:
         If the file is missing or holds no axis.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise CrimsonError(f"{path}: {path.stat().st_size} bytes are too many for a spectral axis; " + _CURE.format(points=points))
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, _MOST_BYTES)
     except OSError as error:
         raise CrimsonError(
             f"{path}: the spectral axis cannot be read ({error.strerror or error}); " + _CURE.format(points=points)
         ) from error
-    except UnicodeDecodeError as error:
-        raise CrimsonError(f"{path}: is no text, so no spectral axis; " + _CURE.format(points=points)) from error
+    except ValueError as error:
+        raise CrimsonError(f"{path}: is no text, so no spectral axis ({error}); " + _CURE.format(points=points)) from error
     try:
         axis = _from_json(json.loads(text), points) if path.suffix.lower() == ".json" else _from_text(text)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -11,9 +11,11 @@ import xarray as xr
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.open import open_stack
+from napari_crimson.text_file import read_text
 
 __all__ = ["read_spectrum"]
 
+_MOST_BYTES = 16 * 2**20
 _TEXT = (".txt", ".csv", ".dat")
 
 
@@ -48,7 +50,7 @@ def read_spectrum(path: str | Path, wavenumber: Any = None) -> xr.DataArray:
 
 def _read_columns(path: Path) -> xr.DataArray:
     try:
-        rows = [re.split(r"[\s,;]+", line.strip()) for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip("# \t")]
+        rows = [re.split(r"[\s,;]+", line.strip()) for line in read_text(path, _MOST_BYTES).splitlines() if line.strip("# \t")]
         start = 0 if rows and re.match(r"[-+.\d]", rows[0][0]) else 1  # a line of column names
         table = np.array(rows[start:], dtype=np.float64)
     except (OSError, ValueError) as error:

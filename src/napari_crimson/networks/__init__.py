@@ -41,7 +41,9 @@ def build(network: str, arguments: dict[str, Any]) -> Network:
             )
         return NETWORKS[network](**arguments)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise CrimsonError(f"network '{network}' does not take {arguments}: {error}") from error
+        shown = repr(arguments)
+        given = shown if len(shown) < 300 else shown[:299] + "…"
+        raise CrimsonError(f"network '{network}' does not take {given}: {error}") from error
 
 
 def _check_arguments(arguments: dict[str, Any]) -> None:

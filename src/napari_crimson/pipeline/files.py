@@ -17,6 +17,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io.ome_zarr import NAMESPACE
 from napari_crimson.pipeline.pipeline import GIVEN, NONE, OWN, Pipeline
 from napari_crimson.pipeline.steps import Step
+from napari_crimson.text_file import read_text
 
 __all__ = ["parse_pipeline", "read_pipeline"]
 
@@ -97,10 +98,8 @@ def _path(word: str, value: Any, folder: Path | None) -> Any:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise CrimsonError(f"{path}: {path.stat().st_size:,} bytes, more than the {MOST_BYTES:,} a recipe may have")
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path, MOST_BYTES)
+    except (OSError, ValueError) as error:
         raise CrimsonError(f"{path}: no readable recipe ({getattr(error, 'strerror', None) or error}); give a .toml or a .zarr") from error
 
 

@@ -30,6 +30,7 @@ __all__ = ["Float64", "PhaseRetrieval", "Plan", "RetrievalSettings"]
 Float64 = NDArray[np.float64]
 
 FEWEST_POINTS = 8
+MOST_PADDING = 64  # more changes nothing that can be seen, and takes memory
 MOST_WORKERS = 16  # bounds the memory on large machines
 DARK_RATIO = 1e-3  # intensities below this share of the spectrum's level are noise; resonant dips stop at a few hundredths
 TREND_RATIO = 0.1  # a trend of the real part below this share of its mean comes from a phase gone astray
@@ -85,8 +86,8 @@ class RetrievalSettings:
         for name in ("asymmetry", "background_asymmetry"):
             if not 0 < getattr(self, name) < 1:
                 raise CrimsonError(f"{name} {getattr(self, name)}: give a number between 0 and 1, such as 0.01")
-        if self.padding < 0:
-            raise CrimsonError(f"padding {self.padding}: give 0 or a number of lengths, such as 1")
+        if not 0 <= self.padding <= MOST_PADDING:
+            raise CrimsonError(f"padding {self.padding}: give 0 or a number of lengths up to {MOST_PADDING}, such as 1")
         if not 0 <= self.trend_order < FEWEST_POINTS - 1:
             raise CrimsonError(f"trend_order {self.trend_order}: give a degree from 0 to {FEWEST_POINTS - 2}, such as 2")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.text_file import read_text
 
 __all__ = ["read"]
 
@@ -52,9 +53,7 @@ def read(path: Path) -> dict[str, Any]:
         If it cannot be read, lacks what all cards have, or says something of another kind than it must be.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise CrimsonError(f"{path}: {path.stat().st_size} bytes, more than the {_MOST_BYTES} of any card; get it again from its place")
-        card = tomllib.loads(path.read_text(encoding="utf-8"))
+        card = tomllib.loads(read_text(path, _MOST_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise CrimsonError(
             f"{path}: no readable card beside the weights ({error}); weights are used only with the card that made them"
