@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from napari_crimson import CrimsonError
-from napari_crimson.io.lazy import Box, FileArray, check_eager, check_promise
+from napari_crimson.errors import DamagedError, UnreachableError
+from napari_crimson.io import lazy as lazy_room
+from napari_crimson.io.lazy import Box, FileArray, check_eager, check_promise, read_raw
 from napari_crimson.memory import limit_memory
 from napari_crimson.stack import BLOCK_BYTES
 
@@ -123,3 +126,35 @@ def test_the_size_of_what_is_read_whole_is_told_first_and_limited(caplog: pytest
             check_eager(Path("a.wdf"), "the file", 2**21)
     finally:
         limit_memory(None)
+
+
+@pytest.mark.parametrize("dtype", ["u1", ">u2", "<f4"])
+def test_raw_files_are_read_box_by_box(dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    stored = rng.integers(0, 200, (6, 7, 5, 9)).astype(dtype)
+    (tmp_path / "raw").write_bytes(b"header" + stored.tobytes())
+    for page, piece in ((1, 2**20), (4096, 2**20), (1, 64), (64, 500)):
+        monkeypatch.setattr(lazy_room, "_PAGE_BYTES", page)
+        monkeypatch.setattr(lazy_room, "_PIECE_BYTES", piece)
+        for _ in range(30):
+            ends = [sorted(rng.integers(0, size + 1, 2)) if rng.random() < 0.6 else (0, size) for size in stored.shape]
+            box = tuple(slice(int(a), int(b)) for a, b in ends)
+            got = read_raw(box, path=tmp_path / "raw", dtype=stored.dtype, shape=stored.shape, offset=6)
+            assert got.dtype == stored.dtype.newbyteorder("=")
+            np.testing.assert_array_equal(got, stored[box])
+
+
+def test_a_raw_file_that_has_become_shorter_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    np.zeros((20, 30, 40), "u2").tofile(tmp_path / "raw")
+    array = FileArray(
+        path=tmp_path / "raw",
+        read=partial(read_raw, path=tmp_path / "raw", dtype=np.dtype("u2"), shape=(20, 30, 40)),
+        stored_shape=(20, 30, 40),
+        dtype=np.dtype("u2"),
+    )
+    os.truncate(tmp_path / "raw", 1000)
+    with pytest.raises(DamagedError, match="ends before the 48000 bytes"):
+        array[3]
+    (tmp_path / "raw").unlink()
+    with pytest.raises(UnreachableError, match="cannot be read now"):
+        array[3]

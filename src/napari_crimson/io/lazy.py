@@ -7,8 +7,7 @@ No handle is kept between reads, so that a file can be moved or deleted while it
 from __future__ import annotations
 
 import logging
-import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -33,6 +32,7 @@ _log = logging.getLogger(__name__)
 EAGER_BYTES = 2 * 2**30  # what must be read whole, for want of random access, may be this large
 _TOLD_BYTES = 256 * 2**20  # below this, reading whole takes no time that anybody notices
 _TRUSTED_BYTES = 2**40  # below this, unwritten parts are taken for an unfinished acquisition
+_PIECE_BYTES, _PAGE_BYTES = 2**26, 2**12  # read at once at most; what a disk reads at least
 _MOST_COMPRESSION = 1100  # deflate reaches 1032:1 at most
 
 
@@ -157,14 +157,40 @@ def _positions(key: Any, size: int) -> NDArray[np.int64]:
 
 
 def read_raw(box: Box, *, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int = 0) -> NDArray[Any]:
-    """Read a box of an uncompressed C-ordered array that begins `offset` bytes into the file."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
-        return _copy(memory, dtype, shape, offset, box)
+    """Read a box of an uncompressed C-ordered array that begins `offset` bytes into the file.
+
+    No memory map: where a share goes away under one, or a file becomes shorter, the whole process is killed.
+    """
+    spans = [range(*cut.indices(size)) for cut, size in zip(box, shape, strict=True)]
+    values = np.empty([len(span) for span in spans], dtype)
+    if not values.size:
+        return values.astype(dtype.newbyteorder("="))
+    lead = _pieces(spans, shape, dtype.itemsize)
+    last, tail = spans[lead], shape[lead + 1 :]
+    inner = tuple(slice(span.start, span.stop) for span in spans[lead + 1 :])
+    whole = all(len(span) == size for span, size in zip(spans[lead + 1 :], tail, strict=True))
+    spare = None if whole else np.empty((len(last), *tail), dtype)
+    with path.open("rb") as file:
+        for at in np.ndindex(*values.shape[:lead]):
+            first = [span[i] for span, i in zip(spans, at, strict=False)]
+            place = int(np.ravel_multi_index((*first, last.start, *(0 for _ in tail)), shape))
+            piece = values[at] if spare is None else spare
+            file.seek(offset + place * dtype.itemsize)
+            if file.readinto(piece.view(np.uint8).reshape(-1).data) < piece.nbytes:
+                raise ValueError(f"it ends before the {offset + prod(shape) * dtype.itemsize} bytes its header promises")
+            if spare is not None:
+                values[at] = spare[(slice(None), *inner)]
+    return values.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _copy(memory: mmap.mmap, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int, box: Box) -> NDArray[Any]:
-    """Copy in a function of its own: the view must be gone before the map can be closed."""
-    return np.ndarray(shape, dtype, buffer=memory, offset=offset)[box].astype(dtype.newbyteorder("="), copy=True)
+def _pieces(spans: Sequence[range], shape: tuple[int, ...], itemsize: int) -> int:
+    """How many dimensions to go through one by one, so that each read takes little that is not wanted; a disk gives whole pages."""
+    for lead in range(len(shape)):
+        held = len(spans[lead]) * prod(shape[lead + 1 :]) * itemsize
+        runs = prod(len(span) for span in spans[lead:-1]) if lead < len(shape) - 1 else 1
+        if held <= _PIECE_BYTES and held <= 2 * runs * max(_PAGE_BYTES, len(spans[-1]) * itemsize):
+            return lead
+    return len(shape) - 1
 
 
 def check_eager(path: Path, what: str, size: int) -> None:

@@ -119,6 +119,8 @@ def _turned(path: Path, key: str, array: Array, dims: tuple[str, ...]) -> FileAr
 
 def _read(box: Box, *, path: Path, key: str, decode: tuple[float, float] | None) -> NDArray[Any]:
     values = np.asarray(zarr.open_array(InsideStore(path, read_only=True), path=key, mode="r")[box])
+    if not path.exists():  # gone while it was read: a chunk that is missing is taken for one that was never written
+        raise FileNotFoundError(f"{path} is gone")
     if decode is not None:
         return (values * decode[0] + decode[1]).astype(np.float32)
     return values.astype(values.dtype.newbyteorder("="), copy=False)
