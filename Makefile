@@ -12,7 +12,7 @@ PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3 python; do
 DISPLAY_PACKAGES := xvfb xauth libegl1 libgl1 libopengl0 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon-x11-0 libxcb-cursor0 \
 	libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0
 
-.PHONY: help demo test lint types wheel docs screenshots display clean
+.PHONY: help demo test lint types fuzz wheel docs screenshots display clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 3
@@ -30,6 +30,10 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+# Hostile files, cards and recipes for an hour; SECONDS=600 for less, NUMBER=5 for other cases, ONLY="npy npz" for some readers
+fuzz: $(INSTALLED)
+	cd tests && ../$(BIN)/python -m fuzzing --seconds $(or $(SECONDS),3600) --number $(or $(NUMBER),0) $(if $(ONLY),--only $(ONLY))
 
 wheel: $(INSTALLED)
 	$(BIN)/python -m build --wheel
