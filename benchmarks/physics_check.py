@@ -23,7 +23,7 @@ from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from scipy.stats import rankdata
 
 from napari_crimson import load_remover, remove_background, simulate_stack
-from napari_crimson.phantom import _species_chi3
+from napari_crimson.phantom import TISSUE, species_chi3
 from napari_crimson.resynthesis import check
 
 READ = 6.0  # electrons, as in simulate_stack
@@ -56,7 +56,7 @@ def scene(photons: float, ratio: float, seed: int) -> Scene:
     axis, points = ds["wavenumber"].values, ds.sizes["wavenumber"]
     rng = np.random.default_rng(1000 + seed)
     maps = np.stack([ds[name].values.ravel() for name in ds if str(name).startswith("concentration_")], axis=1)
-    shape, truth = maps @ _species_chi3(axis), ds["raman"].values.reshape(-1, points)
+    shape, truth = maps @ species_chi3(axis, TISSUE), ds["raman"].values.reshape(-1, points)
     chi = shape * (shape.imag * truth).sum() / (shape.imag**2).sum()
     counts = ds["cars"].values.reshape(-1, points) - ds["dark"].values
     flat = counts / np.abs(1 + chi) ** 2
@@ -98,7 +98,7 @@ def tilted_reference(s: Scene, strength: float) -> tuple[np.ndarray, np.ndarray]
 
 def other_reference(s: Scene, strength: float) -> tuple[np.ndarray, np.ndarray]:
     """The reference of a sample that has lines of its own, with |χ_R|/χ_NR of `strength`."""
-    protein = _species_chi3(s.axis)[1]
+    protein = species_chi3(s.axis, TISSUE)[1]
     return _camera(s, s.mean), _times(s, np.abs(1 + strength * protein / np.abs(protein).max()) ** 2)
 
 

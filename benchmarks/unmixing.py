@@ -15,21 +15,21 @@ from scipy.optimize import linear_sum_assignment
 
 from napari_crimson import prepare, remove_background, simulate_stack
 from napari_crimson.analysis import UNMIXING, unmix
-from napari_crimson.phantom import SPECIES
+from napari_crimson.phantom import TISSUE
 
 
 def main(size: int) -> None:
     """Print a line for each method, on the truth with noise and on the corrected stack."""
     stack = simulate_stack((size, size), seed=3)
-    true = np.stack([stack[f"concentration_{name.replace(' ', '_')}"].values.ravel() for name in SPECIES])
+    true = np.stack([stack[f"concentration_{name.replace(' ', '_')}"].values.ravel() for name in TISSUE])
     pure = np.linalg.lstsq(true.T, stack["raman"].values.reshape(-1, stack.sizes["wavenumber"]))[0]
     noise = 0.005 * np.random.default_rng(0).standard_normal(stack["raman"].shape, dtype=np.float32)
     corrected = remove_background(prepare.denoise_svd(stack.drop_vars("raman")), "kk")
-    print(f"{'stack':<24}{'method':<8}{'lack of fit':>12}   r of spectra / of abundances: {', '.join(SPECIES)}")
+    print(f"{'stack':<24}{'method':<8}{'lack of fit':>12}   r of spectra / of abundances: {', '.join(TISSUE)}")
     for name, one in (("truth, noise 0.005", xr.Dataset({"raman": stack["raman"] + noise})), ("kk after SVD", corrected)):
         for method in UNMIXING:
-            found = unmix(one, method, components=len(SPECIES))  # type: ignore[arg-type]
-            abundance = found["abundance"].values.reshape(len(SPECIES), -1)
+            found = unmix(one, method, components=len(TISSUE))  # type: ignore[arg-type]
+            abundance = found["abundance"].values.reshape(len(TISSUE), -1)
             bands = np.isfinite(found["spectra"].values).all(axis=0)
             spectra_r = np.corrcoef(pure[:, bands], found["spectra"].values[:, bands])[: len(true), len(true) :]
             abundance_r = np.corrcoef(true, abundance)[: len(true), len(true) :]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
+from scipy.signal import find_peaks
 
 from napari_crimson import simulate_stack
 from napari_crimson.errors import CrimsonError
+from napari_crimson.phantom import LIQUIDS
 
 
 def test_a_seed_is_a_stack() -> None:
@@ -53,3 +56,64 @@ def test_an_unusable_shape_is_named(shape: tuple[int, ...]) -> None:
 def test_more_light_than_a_camera_takes_is_refused() -> None:
     with pytest.raises(CrimsonError, match="16-bit"):
         simulate_stack((4, 4), photons=1e6)
+
+
+# --- liquids ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def liquids() -> xr.Dataset:
+    return simulate_stack((48, 60), sample="liquids")
+
+
+def of(liquids: xr.Dataset, species: str, variable: str) -> np.ndarray:
+    """Mean spectrum (W,) of the pixels that hold nothing else."""
+    pure = liquids[f"concentration_{species}"].values > 0.98
+    assert pure.sum() >= 5
+    mean: np.ndarray = liquids[variable].values[pure].mean(axis=0)
+    return mean
+
+
+def test_liquids_share_the_field_and_leave_glass_between(liquids: xr.Dataset) -> None:
+    total = sum(liquids[f"concentration_{species}"].values for species in LIQUIDS)
+    assert total.max() < 1 + 1e-6
+    assert (total < 0.02).any()
+    glass = liquids["raman"].values[total < 2e-3]
+    assert np.abs(glass).max() < 0.01  # nothing but background
+
+
+@pytest.mark.parametrize(
+    ("species", "lines"),
+    [
+        ("oil", [1303, 1440, 1656, 1747, 2853, 2930]),
+        ("DMSO", [667, 698, 2913, 2995]),
+        ("polystyrene", [621, 1001, 1032, 1602, 3054]),
+        ("water", [3230, 3413]),
+    ],
+)
+def test_lines_of_the_liquids_are_where_they_are_known(liquids: xr.Dataset, species: str, lines: list[float]) -> None:
+    spectrum, axis = of(liquids, species, "raman"), liquids["wavenumber"].values
+    peaks = axis[find_peaks(spectrum, prominence=0.01)[0]]
+    for line in lines:
+        assert np.abs(peaks - line).min() < (25 if species == "water" else 4), line
+
+
+def test_ratios_of_the_liquids_are_those_of_liquids(liquids: xr.Dataset) -> None:
+    strongest = {species: of(liquids, species, "raman").max() for species in LIQUIDS}
+    assert all(0.5 < ratio < 3 for ratio in strongest.values()), strongest
+    assert strongest["DMSO"] > strongest["oil"] > strongest["water"]
+    assert liquids["cars"].values.max() < 65_535
+
+
+def test_a_line_of_cars_is_dispersive_and_its_maximum_lies_below(liquids: xr.Dataset) -> None:
+    axis = liquids["wavenumber"].values
+    region = (axis > 2880) & (axis < 2950)
+    light = (of(liquids, "DMSO", "cars") - liquids["dark"].values) / (liquids["reference"].values - liquids["dark"].values)
+    ratio = of(liquids, "DMSO", "raman")
+    assert axis[region][light[region].argmax()] < axis[region][ratio[region].argmax()]
+    assert light[(axis > 2915) & (axis < 2990)].min() < 0.5 * np.median(light)
+
+
+def test_an_unknown_sample_lists_the_known() -> None:
+    with pytest.raises(CrimsonError, match="'wine'; give tissue or liquids"):
+        simulate_stack((4, 4), sample="wine")

@@ -112,13 +112,13 @@ def test_bands_and_ratios_come_as_layers(viewer: Any, qtbot: Any, messages: list
     truth.visible = True
     viewer.dims.set_point(0, 1655.0)
     run("show_band")
-    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 7, timeout=PATIENCE_MS)
     shift = float(viewer.layers[-1].name.rpartition("· ")[2])
     assert abs(shift - 1655) < 2
     select(viewer, "tissue small · truth")
     qtbot.waitUntil(lambda: not dock(viewer, "Analyse").running, timeout=PATIENCE_MS)
     run("show_ratio")
-    qtbot.waitUntil(lambda: len(viewer.layers) == 4, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 8, timeout=PATIENCE_MS)
     assert "CH2" in viewer.layers[-1].name
     assert "CH3" in viewer.layers[-1].name
     assert viewer.layers[-1].data.shape == (48, 48)
@@ -130,7 +130,7 @@ def test_the_check_runs_at_once(viewer: Any, qtbot: Any) -> None:
     viewer.open_sample("napari-crimson", "tissue_small")
     select(viewer, "tissue small · truth")
     run("check_selected")
-    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 7, timeout=PATIENCE_MS)
     assert viewer.layers[-1].name == "tissue small · truth · distrust"
 
 

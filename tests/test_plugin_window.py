@@ -45,11 +45,35 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sample_has_its_truth_hidden_behind_it() -> None:
-    (stack, shown, _), (truth, hidden, _) = tissue_small()
+    (stack, shown, _), (truth, hidden, _), *maps = tissue_small()
     assert stack.shape == truth.shape
     assert (shown["name"], hidden["name"]) == ("tissue small", "tissue small · truth")
     assert hidden["visible"] is False
     assert {"dark", "reference"} <= shown["metadata"]["crimson"].keys()
+    assert [attributes["name"] for _, attributes, _ in maps] == [
+        f"tissue small · truth: {species}" for species in ("lipid", "protein", "nucleic acid", "water")
+    ]
+    for amount, attributes, _ in maps:
+        assert amount.shape == stack.shape[1:]
+        assert 0 <= amount.min() < amount.max() <= 1
+        assert attributes["visible"] is False
+
+
+@pytest.mark.gui
+def test_liquids_come_while_the_window_lives(viewer: Any, qtbot: Any) -> None:
+    from qtpy.QtCore import QTimer
+
+    beats: list[int] = []
+    heart = QTimer()
+    heart.timeout.connect(lambda: beats.append(len(viewer.layers)))
+    heart.start(10)
+    viewer.open_sample("napari-crimson", "liquids")
+    heart.stop()
+    assert beats.count(0) > 5  # while it was simulated
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["liquids"]
+    assert "liquids · truth: polystyrene" in viewer.layers
+    stack, beads = viewer.layers["liquids"], viewer.layers["liquids · truth: polystyrene"]
+    assert_array_equal(stack.extent.world[:, 1:], beads.extent.world)  # they lie on one another
 
 
 @pytest.mark.gui
@@ -58,9 +82,10 @@ def test_menus_and_sample(viewer: Any) -> None:
     assert any("Open stack" in title for title in titles(submenu("napari/plugins", "CRIMSON")))
     assert any("Remove background" in title for title in titles("napari/layers/filter"))
     assert any("Open stack" in title for title in titles("napari/file/io_utilities"))
-    assert len(titles(submenu("napari/file/samples", "CRIMSON"))) == 2
+    assert len(titles(submenu("napari/file/samples", "CRIMSON"))) == 3
     viewer.open_sample("napari-crimson", "tissue_small")
-    assert [layer.name for layer in viewer.layers] == ["tissue small", "tissue small · truth"]
+    assert [layer.name for layer in viewer.layers][:2] == ["tissue small", "tissue small · truth"]
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["tissue small"]
 
 
 @pytest.mark.gui

@@ -1,0 +1,38 @@
+"""Work that its caller waits for, while the window stays alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from qtpy.QtCore import QEventLoop, QObject, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QApplication
+
+__all__ = ["wait_for"]
+
+Result = TypeVar("Result")
+
+
+class _Bell(QObject):
+    rung = Signal()
+
+
+def wait_for(work: Callable[[], Result]) -> Result:
+    """Do work in a thread and give its result, or raise its error; meanwhile windows are painted, and clicks wait.
+
+    For calls whose result napari takes at once, such as that of sample data.
+    """
+    if QApplication.instance() is None:
+        return work()
+    loop, bell = QEventLoop(), _Bell()
+    bell.rung.connect(loop.quit)
+    QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="crimson-wait") as pool:
+            future = pool.submit(work)
+            future.add_done_callback(lambda _: bell.rung.emit())
+            loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+            return future.result()
+    finally:
+        QApplication.restoreOverrideCursor()
