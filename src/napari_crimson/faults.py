@@ -15,6 +15,7 @@ from threading import Event
 from typing import TypeVar
 
 from napari_crimson.errors import CrimsonError, DamagedError, UnreachableError
+from napari_crimson.printable import printable
 
 __all__ = ["WAITS_S", "persist", "read_fault", "write_fault"]
 
@@ -44,7 +45,7 @@ def persist(action: Callable[[], T], *, stopped: Event | None = None) -> T:
                 raise DamagedError(str(error)) from error
             if wait_s is None or stopped.is_set():
                 raise
-            _log.warning("%s; trying again in %g s", error, wait_s)
+            _log.warning("%s; trying again in %g s", printable(error), wait_s)
             if stopped.wait(wait_s):
                 raise
     raise AssertionError("the last try returns or raises")

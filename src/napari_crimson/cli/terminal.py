@@ -22,6 +22,7 @@ __all__ = ["complain", "describe", "duration", "printable", "progress_bar"]
 
 _OPTIONS = {  # behind a bracket it is code, and stays
     r"(?<![\w(])resume=False\b": "--no-resume",
+    r"(?<![\w(])resume='damaged'": "--redo-damaged",
     r"(?<![\w(])(reference|dark)=None\b": r"--\1 none",
     r"(?<![\w(])(wavenumber|name)= *": r"--\1 ",
     r"(?<![\w(])output= *": "--out ",
