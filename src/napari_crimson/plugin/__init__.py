@@ -8,10 +8,12 @@ A package each for the dock widgets under *Plugins › CRIMSON*: `remove` (*Remo
 - `placement`: where a stack made from a layer belongs; `contrast`: limits from a small sample;
 - `reader`, `writer`, `sample`: what the manifest offers under *File*; `show`: stacks shown from a script;
 - `preferences`: what the page of napari's Preferences says;
-- `background`: work off the main thread; `report`: what is told of it;
+- `shown`: which stack the slider is read for, and bringing it elsewhere (`go_to_dialog` asks where); `readout`: the line that says it;
+- `axis`: the window for the wavenumbers of a stack that brings none;
+- `background`: work off the main thread; `waiting`: the same where a caller waits; `report`: what is told of it;
 - `typed_axis`, `layer_box`, `looks`: parts of forms; `docks`: how dock widgets find one another;
   `recipe_of_layer`: the recipe a layer carries;
 - `command`, `on_selected` (with `save_job`): what the palette, the menus and scripts can call.
 
-`reader`, `writer` and `sample` import neither Qt nor torch.
+`reader`, `writer` and `sample` import neither Qt nor torch before they are used.
 """
