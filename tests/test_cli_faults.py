@@ -113,6 +113,16 @@ def test_a_stack_that_has_changed_in_between_is_refused(file: Path, tmp_path: Pa
     assert run(*command, "--no-resume") == 0
 
 
+def test_a_stack_that_is_written_to_while_it_is_read_is_told(file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    steps = plan_removal(rechunked(file), "kk", output=tmp_path / "cell.zarr").run()
+    next(steps)
+    with h5py.File(file, "r+") as made:
+        made["cars"][3, 4] += 1
+    list(steps)
+    assert "changed while it was read (" in record(tmp_path / "cell.zarr")["history"][-1]
+    assert "cell.h5 changed while it was read" in caplog.text
+
+
 def test_a_share_that_goes_away_and_comes_back_is_waited_for(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

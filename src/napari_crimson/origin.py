@@ -16,8 +16,9 @@ import dask.array as da
 import numpy as np
 
 from napari_crimson.errors import DamagedError
+from napari_crimson.faults import read_fault
 
-__all__ = ["changes", "origin_of", "same_pixels"]
+__all__ = ["changes", "files_behind", "origin_of", "same_pixels"]
 
 _SAMPLE_BYTES, _SAMPLES = 2**16, 16  # a mebibyte of each file; of a folder, of as many files
 _CLOCK_S = 2.0  # what file systems round times to
@@ -29,9 +30,25 @@ def origin_of(source: str, cars: da.Array, *, apart_from: Path | None = None, ro
     `apart_from` is a folder that does not belong to it. Of a stack that was made with `rounded` results, pixels count to four
     digits: another number of threads may round an SVD otherwise. A pixel that cannot be read is ``""``.
     """
-    path = Path(source) if source else None
-    files = {} if path is None or not path.exists() else _files(path, apart_from)
-    return {"pixels": _pixels(cars, rounded=rounded)} | (_described(files) if files else {})
+    return {"pixels": _pixels(cars, rounded=rounded), **files_behind(source, apart_from=apart_from)}
+
+
+def files_behind(source: str, *, apart_from: Path | None = None) -> dict[str, Any]:
+    """The part of `origin_of` that tells of files; empty where there are none.
+
+    Raises
+    ------
+    UnreachableError
+        If their disk or share does not answer.
+    """
+    if not source:
+        return {}
+    path = Path(source)
+    try:
+        files = _files(path, apart_from) if path.exists() else {}
+        return _described(files) if files else {}
+    except OSError as error:
+        raise read_fault(path, error) from error
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

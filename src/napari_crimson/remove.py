@@ -7,9 +7,11 @@ graph. What is done to a spectrum is in `correction`, the loop in `stream`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,11 +23,12 @@ from napari_crimson.blocks import Region, pixels, plan_blocks
 from napari_crimson.carried import steps_of
 from napari_crimson.correction import Correction, Data, RemoverLike, Settings, SpectrumLike, plan_correction
 from napari_crimson.dry_sink import DrySink
-from napari_crimson.errors import CrimsonError
+from napari_crimson.errors import CrimsonError, UnreachableError
 from napari_crimson.io.ome_zarr import fit_tile
 from napari_crimson.lazy import correct_lazily
 from napari_crimson.memory import memory_room
-from napari_crimson.origin import origin_of
+from napari_crimson.origin import changes, files_behind, origin_of
+from napari_crimson.printable import printable
 from napari_crimson.provenance import fingerprint, history_line, record
 from napari_crimson.remover import Remover, load_remover
 from napari_crimson.sinks import MemorySink, Resume, ZarrSink
@@ -33,6 +36,8 @@ from napari_crimson.stack import PIXEL_DIMS
 from napari_crimson.stream import Loop, Progress, Sink, stream
 
 __all__ = ["Removal", "plan_removal", "remove_background"]
+
+_log = logging.getLogger(__name__)
 
 
 DryRun = bool | Literal["unprepared"]
@@ -59,6 +64,7 @@ class Removal:
     sink: Sink
     regions: list[Region]
     correction: Correction
+    _files: Callable[[], Mapping[str, Any]]
     _started: bool = field(default=False, init=False)
 
     @property
@@ -77,13 +83,14 @@ class Removal:
         if self._started:
             raise CrimsonError("this job has been run; plan it again, with the same output it goes on where it stopped")
         self._started = True
+        before = self._files()
         with closing(self.sink):
             with closing(loop(self.dataset["cars"].data, self.correction, self.sink, self.regions)) as steps:
                 told = yield from steps
             learnt = {**self.remover.provenance, **(told or {})}  # some of it only when at work
             for name in self.correction.names:
                 self.dataset[name].attrs.update(learnt)
-            self.dataset.attrs["history"][-1] += self._losses()
+            self.dataset.attrs["history"][-1] += self._losses() + self._changes(before)
             damaged = {"damaged": self.damaged} if self.damaged else {}
             self.sink.complete({**learnt, "history": self.dataset.attrs["history"], **damaged})
 
@@ -93,6 +100,15 @@ class Removal:
         said = f"; {bad} of {sum(map(pixels, self.regions))} pixels hold no spectrum" if bad else ""
         places = [f"{entry['place']} ({entry['reason']})" for entry in self.damaged]
         return f"{said}; could not be read: {'; '.join(places)}" if places else said
+
+    def _changes(self, before: Mapping[str, Any]) -> str:
+        """What the history says, and a warning, of a stack that was written to while it was read."""
+        found = ""
+        with suppress(UnreachableError):  # all has been read
+            found = changes(before, self._files())
+        if found:
+            _log.warning("%s changed while it was read (%s)", printable(self.dataset.attrs["source"]), found)
+        return f"; changed while it was read ({found})" if found else ""
 
     def _place(self, block: int) -> str:
         """Where a block lies, in words."""
@@ -143,6 +159,7 @@ def plan_removal(
         sink=sink,
         regions=plan_blocks(cars.shape, cars.data.chunks, align=sink.align),
         correction=correction,
+        _files=partial(files_behind, stack.attrs["source"], apart_from=getattr(sink, "path", None)),
     )
 
 
