@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import psutil
 import pytest
 import tifffile
 import zarr
@@ -199,3 +202,140 @@ def test_names_from_a_file_are_shown_on_one_line_without_control_characters(
     assert "\u202e" not in told
     with refused(tmp_path, "choose one with name=|no array is named|no image is named"):
         open_stack(tmp_path / name, name=ESCAPES + "2")
+
+
+# --- a little that becomes a lot, and headers that promise it
+
+
+def npz_zeros(folder: Path) -> Path:
+    """320 MiB of zeros in a member: the zip's own sizes are honest."""
+    shape = (1024, 1024, 160)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<u2", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(folder / "a.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open("cars.npy", "w") as file:
+        file.write(header.getvalue())
+        for _ in range(20):
+            file.write(bytes(2**24))
+    return folder / "a.npz"
+
+
+def npz_header(folder: Path) -> Path:
+    """A header that says to be 2 GiB long, and packed it is not even small."""
+    with zipfile.ZipFile(folder / "a.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open("cars.npy", "w") as file:
+        file.write(b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**31))
+        for _ in range(34):
+            file.write(bytes(2**24))
+    return folder / "a.npz"
+
+
+def tiff_strip(folder: Path) -> Path:
+    """Pages of 4 × 5 pixels, each packed from over 1 GiB of zeros."""
+    path = folder / "a.tif"
+    tifffile.imwrite(path, PAGES, photometric="minisblack", compression="zlib", metadata=None)
+    packer = zlib.compressobj(1)
+    first, second = (packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))  # blocks of their own
+    bomb = first + 79 * second
+    with tifffile.TiffFile(path) as tif:
+        places = [(page.tags["StripOffsets"].offset, page.tags["StripByteCounts"].offset) for page in tif.pages]
+    raw = bytearray(path.read_bytes())
+    for offset, count in places:
+        struct.pack_into("<HII", raw, offset + 2, 4, 1, len(raw))
+        struct.pack_into("<HII", raw, count + 2, 4, 1, len(bomb))
+    path.write_bytes(bytes(raw) + bomb)
+    return path
+
+
+def tiff_pages_of_terabytes(folder: Path) -> Path:
+    path = folder / "a.tif"
+    tifffile.imwrite(path, PAGES, photometric="minisblack", compression="zlib", metadata=None)
+    with tifffile.TiffFile(path) as tif:
+        places = [page.tags[name].offset for page in tif.pages for name in ("ImageWidth", "ImageLength", "RowsPerStrip")]
+    raw = bytearray(path.read_bytes())
+    for place in places:
+        struct.pack_into("<HII", raw, place + 2, 4, 1, 2**24)
+    path.write_bytes(bytes(raw))
+    return path
+
+
+def hdf5_chunk(folder: Path) -> Path:
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("cube", (1024, 1024, 400), "u2", chunks=(1024, 1024, 400), compression="gzip")
+    return folder / "a.h5"
+
+
+def hdf5_terabytes(folder: Path) -> Path:
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("cube", (2**20, 2**20, 1600), "u2", chunks=(1, 64, 1600), compression="gzip")
+    return folder / "a.h5"
+
+
+def zarr_chunk(folder: Path) -> Path:
+    zarr.create_array(folder / "a.zarr", shape=(4, 5, 6), dtype="u2", chunks=(4096, 4096, 64), zarr_format=2)
+    return folder / "a.zarr"
+
+
+def matlab_terabytes(folder: Path) -> Path:
+    import scipy.io
+
+    scipy.io.savemat(folder / "a.mat", {"cube": STACK}, do_compression=True)
+    raw = (folder / "a.mat").read_bytes()
+    inside = bytearray(zlib.decompress(raw[136:]))
+    struct.pack_into("<iii", inside, 32, 10_000, 10_000, 10_000)
+    packed = zlib.compress(bytes(inside))
+    (folder / "a.mat").write_bytes(raw[:128] + struct.pack("<II", 15, len(packed)) + packed)
+    return folder / "a.mat"
+
+
+def winspec_terabytes(folder: Path) -> Path:
+    from test_io_winspec import write
+
+    write(folder / "a.spe", at1446=("<i", 2**31 - 1), at656=("<H", 65535))
+    return folder / "a.spe"
+
+
+def envi_terabytes(folder: Path) -> Path:
+    from test_io_envi import write
+
+    write(folder / "a.hdr", folder / "a.img", samples=10**9, lines=10**9)
+    return folder / "a.hdr"
+
+
+def npy_terabytes(folder: Path) -> Path:
+    np.save(folder / "a.npy", STACK)
+    raw = (folder / "a.npy").read_bytes().replace(b"(4, 5, 6), }   ", b"(4, 5, 6" + b"0" * 3 + b"), }")
+    (folder / "a.npy").write_bytes(raw.replace(b"(4, 5, 6000)", b"(4, 5, 9**9)"[:12]))
+    return folder / "a.npy"
+
+
+HUGE: dict[Callable[[Path], Path], str] = {
+    npz_zeros: r"unpack from .* bytes to 0\.313 GiB, which no measurement does",
+    npz_header: "is no NumPy array that can be read",
+    tiff_strip: "unpack to more than twice the 40 there should be",
+    tiff_pages_of_terabytes: "promises an array|MiB each|ends at byte|TiB",
+    hdf5_chunk: "take 800 MiB each; at most 256 are unpacked at once",
+    hdf5_terabytes: r"promises an array of shape \(1048576, 1048576, 1600\), 3.2e\+03 TiB, but holds",
+    zarr_chunk: "take 2,048 MiB each",
+    matlab_terabytes: "unpack from .* bytes to .* GiB",
+    winspec_terabytes: "end at byte .*, the file has",
+    envi_terabytes: "need .* bytes, there are",
+    npy_terabytes: "needs|is no NumPy array",
+}
+
+
+@pytest.mark.parametrize("make", HUGE, ids=lambda make: make.__name__)
+def test_little_that_promises_or_becomes_a_lot_is_refused_without_the_memory(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    path = make(tmp_path)
+    with refused(tmp_path, HUGE[make]), memory_watched():
+        open_stack(path, wavenumber=(1000, 1500))["cars"][0, 0].load()
+
+
+@contextmanager
+def memory_watched() -> Iterator[None]:
+    """Let numpy and zlib take 512 MiB more than there is, where the system can be told so."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + 2**29, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.hdf5_sources import check_sources
 from napari_crimson.io.lazy import EAGER_BYTES, Box, FileArray, check_promise
+from napari_crimson.io.unpacking import check_piece
 
 __all__ = ["check_dataset", "lazy_dataset", "lazy_series", "mean_spectrum", "small_values"]
-
-_MOST_CHUNK_BYTES = 2**30
 
 
 def lazy_dataset(path: Path, dataset: h5py.Dataset) -> FileArray:
@@ -83,8 +82,9 @@ def check_dataset(path: Path, dataset: h5py.Dataset) -> None:
         )
     if not (dataset.external or dataset.is_virtual):
         check_promise(path, dataset.shape, dataset.dtype.itemsize, path.stat().st_size)
-    if dataset.chunks and prod(dataset.chunks) * dataset.dtype.itemsize > _MOST_CHUNK_BYTES:
-        raise CrimsonError(f"{path}: '{dataset.name}' is stored in chunks of {dataset.chunks}, over 1 GiB each; rechunk it (h5repack)")
+    if dataset.chunks:
+        size = prod(dataset.chunks) * dataset.dtype.itemsize
+        check_piece(path, f"the chunks of '{dataset.name}', {dataset.chunks},", size, "rechunk it (h5repack)")
 
 
 def _read(box: Box, *, path: Path, name: str) -> NDArray[Any]:

@@ -25,6 +25,7 @@ from napari_crimson.io.hdf5_array import lazy_dataset, small_values
 from napari_crimson.io.lazy import Box, FileArray, check_eager
 from napari_crimson.io.matlab_v5 import in_place, load, variables
 from napari_crimson.io.spectral import choose_axis, is_spectral
+from napari_crimson.io.unpacking import check_packed
 
 __all__ = ["read"]
 
@@ -131,6 +132,7 @@ def _from_v5(path: Path, name: str | None) -> _Contents:
 
     def read_whole(key: str) -> Any:
         if key not in loaded and key in listed:
+            check_packed(path, f"'{key}' of shape {listed[key].shape}", listed[key].size_bytes, listed[key].stored_bytes)
             check_eager(path, f"'{key}' of shape {listed[key].shape}", listed[key].size_bytes)
             loaded[key] = load(path, listed[key])
         return loaded.get(key)

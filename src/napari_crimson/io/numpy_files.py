@@ -6,6 +6,7 @@ for it, ``dark``, ``reference``. Pickles are never loaded.
 
 from __future__ import annotations
 
+import io
 import zipfile
 from functools import partial
 from math import prod
@@ -20,9 +21,11 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io.found import SPECTRA, Found, choose
 from napari_crimson.io.lazy import FileArray, check_eager, read_raw
 from napari_crimson.io.spectral import choose_axis, is_spectral
+from napari_crimson.io.unpacking import check_packed
 
 __all__ = ["read"]
 
+_MOST_HEADER_BYTES = 2**16
 _LOCAL_HEADER = 30  # bytes of a zip member's own header ahead of its name and extra field
 
 
@@ -83,6 +86,7 @@ def _stored(path: Path, info: zipfile.ZipInfo, header: Header) -> FileArray:
 def _load(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header) -> NDArray[Any]:
     """A compressed member must be read whole, for want of random access."""
     shape, size = header.shape, header.data_bytes
+    check_packed(path, f"'{info.filename}' of shape {shape}", size, info.compress_size)
     check_eager(path, f"'{info.filename}' of shape {shape}", size)
     if info.file_size < header.header_bytes + size:
         raise CrimsonError(f"{path}: '{info.filename}' of shape {shape} needs {size} bytes, it has {info.file_size}; copy the file again")
@@ -106,10 +110,11 @@ def _in_place(path: Path, header: Header, start: int, size: int) -> FileArray:
 
 def _header(path: Path, file: IO[bytes]) -> Header:
     """Parse the header at the start of `file`; refuse pickles."""
+    file = io.BytesIO(file.read(_MOST_HEADER_BYTES))  # numpy would read the 4 GiB that a header may say it has
     try:
         version = npy.read_magic(file)
         shape, fortran, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(file)
-    except ValueError as error:
+    except (ValueError, MemoryError, RecursionError) as error:  # the latter two are Python's parser's, of too many brackets
         raise CrimsonError(f"{path}: is no NumPy array that can be read ({error}); save it again with numpy.save") from error
     if dtype.hasobject:
         raise CrimsonError(f"{path}: holds Python objects, which run code when loaded, and is refused; save plain numbers with numpy.save")

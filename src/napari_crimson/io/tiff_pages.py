@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.lazy import Box, FileArray, check_promise
 from napari_crimson.io.quiet import quiet
+from napari_crimson.io.unpacking import check_piece, check_unpacking
 
 __all__ = ["Page", "lazy_pages", "open_tiff"]
 
@@ -56,9 +57,10 @@ def lazy_pages(path: Path, pages: list[Page], grid: tuple[int, ...], first: tiff
         _check_length(file, list(members))
     check_promise(path, shape, dtype.itemsize, sum(file.stat().st_size for file in {page.path for page in pages}))
     contiguous = bool(first.is_contiguous)
-    if not contiguous:
-        _check_codec(path, first)
     piece = first.chunks[:2] if first.is_tiled else (min(first.rowsperstrip, first.shape[0]), first.shape[1])
+    if not contiguous:
+        check_piece(path, f"its strips or tiles, {piece},", prod(piece) * dtype.itemsize, "save it with smaller ones")
+        _check_codec(path, first)
     read = partial(
         _read,
         pages=tuple(pages),
@@ -131,6 +133,7 @@ def _decoded(file: Path, pages: list[Page], page_shape: tuple[int, ...], keyfram
             for index in _segments(key, rows, page_shape[1]):
                 handle.seek(int(page.offsets[index]))
                 data = handle.read(int(page.sizes[index]))
+                check_unpacking(data, key.compression, prod(key.chunks) * out.itemsize)
                 values, corner, _ = key.decode(data or None, index, jpegtables=key.jpegtables)
                 _place(out, values, corner[2] - rows.start, corner[3])
             yield out

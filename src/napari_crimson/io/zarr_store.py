@@ -27,6 +27,7 @@ from napari_crimson.io.inside_store import InsideStore
 from napari_crimson.io.lazy import Box, FileArray, check_promise
 from napari_crimson.io.ome_zarr import NAMESPACE
 from napari_crimson.io.spectral import choose_axis, is_spectral
+from napari_crimson.io.unpacking import check_piece
 from napari_crimson.printable import printable
 from napari_crimson.stack import MOST_CHARACTERS
 
@@ -35,7 +36,6 @@ __all__ = ["read"]
 Array: TypeAlias = "zarr.Array[Any]"
 
 _BOOKKEEPING = ("fingerprint", "blocks", "origin")  # of the run that wrote a result: a copy of it is another thing
-_MOST_CHUNK_BYTES = 2**30
 _DEPTH, _MOST_MEMBERS = 5, 1000
 
 
@@ -138,8 +138,12 @@ def _check(path: Path, key: str, array: Array) -> None:
     if np.dtype(array.dtype).kind not in "iufcb":
         raise CrimsonError(f"{where} holds values of type {array.dtype}, expected integers or floats; choose another with name=")
     for pieces in (array.chunks, array.shards or array.chunks):
-        if prod(min(a, b) for a, b in zip(pieces, array.shape, strict=True)) * array.dtype.itemsize > _MOST_CHUNK_BYTES:
-            raise CrimsonError(f"{where} is stored in chunks of {pieces}, over 1 GiB each; rechunk it")
+        check_piece(
+            path,
+            f"the chunks of '{key}', {pieces}," if key else f"its chunks, {pieces},",
+            prod(pieces) * array.dtype.itemsize,
+            "rechunk it",
+        )
     if prod(array.shape) * array.dtype.itemsize > 2**40:
         check_promise(path, array.shape, array.dtype.itemsize, sum(_sizes(path / key)))
 
