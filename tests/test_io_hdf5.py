@@ -142,7 +142,7 @@ def test_a_result_of_crikit2_is_the_imaginary_part_and_hides_no_image(tmp_path: 
     assert list(stack) == ["raman"]
     assert stack["raman"].dtype == np.dtype("f4")
     np.testing.assert_array_equal(stack["raman"], -IMAGE[::-1, :, ::-1].astype("f4"))
-    assert "steps of CRIkit2: SubDark; KK" in stack.attrs["history"]
+    assert "processing steps: SubDark; KK" in stack.attrs["history"]
     path = write_nist(tmp_path / "b.h5", {"kk": result, "raw": IMAGE})
     np.testing.assert_array_equal(open_stack(path)["cars"], IMAGE[..., ::-1])
     assert list(open_stack(path, name="kk")) == ["raman"]

@@ -36,7 +36,7 @@ CALIBRATION: dict[str, tuple[tuple[str, ...], Any]] = {
     "polynomial": (("Spectrometer.calib.a_vec", "Calib.a_vec", "Spectro.Avec"), (-0.1677407, 863.87367)),
     "probe": (("Spectrometer.calib.probe", "Calib.probe", "Spectro.ProbeWavelength"), 771.461),
 }
-_SIGNS = ("Spectrometer.calib.", "Calib.", "Spectro.", "Raster.", "RasterScanParams.", "Macro.Raster.", "MicroStage.")
+_SIGNS = ("Spectrometer.calib.", "Calib.", "Spectro.", "Raster.", "RasterScanParams.", "Macro.Raster.", "MicroStage.", "Processing.")
 _PLANE = re.compile(r"(?P<stack>.+)_z(?P<number>\d+)$")
 _LINE = re.compile(r"(?P<stack>.+)_slow_(?P<number>\d+)$")
 _DONE = "Processing.Steps"
@@ -63,7 +63,7 @@ def read(path: Path, datasets: Datasets, name: str | None) -> Found:
     parts = images[_choose(path, images, name)]
     first = parts[0]
     notes = notes_of(first)
-    said = [f"steps of CRIkit2: {text(notes[_DONE])}"] if _DONE in notes else []
+    said = [f"processing steps: {text(notes[_DONE])}"] if _DONE in notes else []
     if first.ndim == 2:
         array, steps, more = read_lines(path, parts)
         said += more
