@@ -96,8 +96,12 @@ def press_ok(qtbot: Any, dialog: Any) -> None:
 
 def choose(qtbot: Any, dialog: Any, way: str) -> None:
     """Choose a way with the keyboard."""
+    from qtpy.QtCore import Qt
+
     dialog.way.setFocus()
-    qtbot.keyClicks(dialog.way, way)
+    qtbot.keyClick(dialog.way, Qt.Key.Key_Home)
+    for _ in range(dialog.way.findText(way)):
+        qtbot.keyClick(dialog.way, Qt.Key.Key_Down)
     assert dialog.page.title == way
 
 
@@ -172,18 +176,21 @@ def test_a_third_click_moves_the_nearer_line_and_one_plane_is_refused(qtbot: Any
 
 @pytest.mark.gui
 def test_beams_that_are_tuned_downwards(viewer: Any, qtbot: Any, opened: Any) -> None:
+    choose(qtbot, opened, "Spectrograph and probe")
+    qtbot.keyClicks(opened.probe.probe, "770")
+    assert "give the wavelengths seen" in opened.message.text()
     choose(qtbot, opened, "Pump and Stokes")
     qtbot.keyClicks(opened.beams.wavelengths, "800, 790")
     qtbot.keyClicks(opened.beams.fixed, "800")
     assert "rising" in opened.message.text()
     opened.beams.wavelengths.clear()
     qtbot.keyClicks(opened.beams.wavelengths, "800")
-    assert "pump and Stokes are both 800 nm" in opened.message.text()
+    assert "both wavelengths are 800 nm" in opened.message.text()
     opened.beams.fixed.clear()
     qtbot.keyClicks(opened.beams.fixed, "1031.2")
-    assert "neither beam is tuned" in opened.message.text()
+    assert "neither wavelength changes" in opened.message.text()
     qtbot.keyClicks(opened.beams.wavelengths, "; 790; 780")
-    assert "3 wavelengths of the pump for 60 planes" in opened.message.text()
+    assert "3 wavelengths for 60 planes" in opened.message.text()
     opened.beams.wavelengths.clear()
     qtbot.keyClicks(opened.beams.wavelengths, "790 to 802")
     assert "no number" in opened.message.text()
@@ -193,6 +200,26 @@ def test_beams_that_are_tuned_downwards(viewer: Any, qtbot: Any, opened: Any) ->
     press_ok(qtbot, opened)
     axis = axis_of_layer(viewer.layers["worm"])
     assert_allclose(axis[[0, -1]], [1e7 / 790 - 1e7 / 1031.2, 1e7 / 802 - 1e7 / 1031.2])
+
+
+@pytest.mark.gui
+def test_wavelengths_of_a_file_want_only_the_probe(viewer: Any, qtbot: Any, tmp_path: Path) -> None:
+    seen = np.linspace(760, 640, 60)
+    lines = [
+        "ENVI", "samples = 40", "lines = 30", "bands = 60", "interleave = bsq", "data type = 1", "byte order = 0",
+        "wavelength units = nm", "wavelength = {" + ", ".join(f"{one:.4f}" for one in seen) + "}",
+    ]  # fmt: skip
+    (tmp_path / "map.hdr").write_text("\n".join(lines) + "\n")
+    PAGES.tofile(tmp_path / "map.bsq")
+    viewer.open(tmp_path / "map.hdr", plugin="napari-crimson")
+    qtbot.waitUntil(lambda: bool(dialogs()))
+    (dialog,) = dialogs()
+    assert dialog.page is dialog.probe
+    assert dialog.probe.wavelengths.placeholderText() == "as the file says, 760 to 640"
+    qtbot.keyClicks(dialog.probe.probe, "770")
+    assert "rising" in dialog.message.text()
+    press_ok(qtbot, dialog)
+    assert_allclose(axis_of_layer(viewer.layers[0]), 1e7 / seen - 1e7 / 770, rtol=1e-5)
 
 
 @pytest.mark.gui

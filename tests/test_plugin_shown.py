@@ -9,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.plugin.command import go_to
+from napari_crimson.plugin.command import go_to, remove_from_layer
 from napari_crimson.plugin.layers import give_axis, layer_data_from_stack
 from napari_crimson.plugin.readout import OVERLAY, show_wavenumber
 from napari_crimson.stack import make_stack
@@ -113,6 +113,15 @@ def test_shown_once_and_beside_a_text_of_the_users_own(model: ViewerModel) -> No
     show_wavenumber(model)
     assert model.canvas.overlays[OVERLAY] is before
     assert model.canvas.overlays.text.text == "mine"
+
+
+def test_result_has_its_shift_too_and_a_script_need_not_ask() -> None:
+    axis, viewer = UNEVEN, ViewerModel()
+    source = viewer.add_image(np.ones((axis.size, 3, 4)), name="scan", rgb=False)
+    result = remove_from_layer(viewer, source, lambda spectra, *_: spectra / 2, wavenumber=axis)
+    assert viewer.layers.selection.active == result
+    viewer.dims.set_current_step(0, 7)
+    assert said(viewer) == "2820.0 cm⁻¹ (plane 7 of 26)"
 
 
 @pytest.mark.parametrize(

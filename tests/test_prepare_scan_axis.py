@@ -56,11 +56,11 @@ def test_even_steps_of_wavelength_are_not_even_in_wavenumber() -> None:
 @pytest.mark.parametrize(
     ("pump", "stokes", "said"),
     [
-        (800.0, 800.0, "both 800 nm"),
-        (800.0, 1040.0, "neither beam is tuned"),
+        (800.0, 800.0, "both wavelengths are 800 nm"),
+        (800.0, 1040.0, "neither wavelength changes"),
         (1040.0, (790.0, 800.0), "pump then Stokes"),
-        ((790.0, 800.0, 795.0), 1040.0, "3 wavelengths of the pump for 30 planes"),
-        ((790.0, 790.0), 1040.0, "neither beam is tuned"),
+        ((790.0, 800.0, 795.0), 1040.0, "3 wavelengths for 30 planes"),
+        ((790.0, 790.0), 1040.0, "neither wavelength changes"),
         ((0.0, 800.0), 1040.0, "above 0"),
         ((300.0, 800.0), 1040.0, "lies from -2000 to 10000"),
         (np.r_[np.arange(790.0, 805.0), np.arange(804.0, 789.0, -1)], 1040.0, "turns at point"),

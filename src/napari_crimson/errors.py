@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from napari_crimson.printable import printable
 
 __all__ = ["CrimsonError", "DamagedError", "NoAxisError", "UnreachableError"]
@@ -26,7 +28,17 @@ class DamagedError(CrimsonError):
 
 
 class NoAxisError(CrimsonError):
-    """A stack whose wavenumbers neither it nor a file beside it tells: they are for the user to give."""
+    """A stack whose wavenumbers neither it nor a file beside it tells: they are for the user to give.
+
+    Attributes
+    ----------
+    wavelength_nm : ndarray, shape (W,), optional
+        What it does tell, in the order of its bands.
+    """
+
+    def __init__(self, message: str, *, wavelength_nm: Any = None) -> None:
+        super().__init__(message)
+        self.wavelength_nm = wavelength_nm
 
 
 class UnreachableError(CrimsonError):

@@ -130,7 +130,8 @@ def _axis_beside(path: Path, found: Found, shape: tuple[int, ...]) -> tuple[NDAr
         raise NoAxisError(
             f"{path}: its spectral axis is wavelength, {first:g} to {last:g} nm, which only the probe's wavelength turns into Raman "
             f"shift; give wavenumber= with the {found.wavelength_nm.size} values 1e7 / wavelength − 1e7 / probe (both in nm), or a "
-            "text, CSV or JSON file of them"
+            "text, CSV or JSON file of them",
+            wavelength_nm=found.wavelength_nm,
         ) from error
 
 

@@ -65,8 +65,8 @@ class OpenWidget(Container):  # type: ignore[type-arg]
             wavenumber, name = wavenumber_from_text(self._axis.value), self._array.value.strip() or None
             try:
                 layers = layer_data_from_stack(open_stack(path, wavenumber=wavenumber, name=name))
-            except NoAxisError:
-                layers = layers_without_axis(path, name=name)
+            except NoAxisError as error:
+                layers = layers_without_axis(path, name=name, wavelength_nm=error.wavelength_nm)
         except CrimsonError as error:
             tell(error)
             return

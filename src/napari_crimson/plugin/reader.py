@@ -41,10 +41,10 @@ def read(path: str | Sequence[str]) -> list[Any]:
         for one in [path] if isinstance(path, str) else path:
             try:
                 layers += layer_data_from_stack(open_stack(one))
-            except NoAxisError:
+            except NoAxisError as error:
                 if viewer is None:
                     raise
-                layers += open_and_ask(viewer, Path(one))
+                layers += open_and_ask(viewer, Path(one), wavelength_nm=error.wavelength_nm)
     except CrimsonError as error:
         if "wavenumber=" in str(error) or "name=" in str(error):  # a word more is needed than napari's File › Open can give
             raise CrimsonError(f"{error}. In napari, Plugins › CRIMSON › Open stack asks for it") from error

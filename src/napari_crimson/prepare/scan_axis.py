@@ -68,6 +68,7 @@ def axis_from_beams(points: int, /, *, pump_nm: ArrayLike, stokes_nm: ArrayLike)
         Planes.
     pump_nm, stokes_nm : array_like
         One wavelength of a beam that stays; first and last of one tuned in even steps of wavelength; or one for each plane.
+        Of a spectrograph, the wavelengths that it sees and that of the probe.
 
     Returns
     -------
@@ -80,12 +81,12 @@ def axis_from_beams(points: int, /, *, pump_nm: ArrayLike, stokes_nm: ArrayLike)
         If neither beam is tuned, one has another number of wavelengths, the pump is the longer, or the axis would turn or leave
         `RANGE_CM1`.
     """
-    pump, stokes = (_each_plane(beam, points, name) for beam, name in ((pump_nm, "pump"), (stokes_nm, "Stokes")))
+    pump, stokes = (_each_plane(beam, points) for beam in (pump_nm, stokes_nm))
     if np.array_equal(pump, stokes):
-        raise CrimsonError(f"pump and Stokes are both {pump[0]:g} nm: no Raman shift lies between them; give two that differ")
+        raise CrimsonError(f"both wavelengths are {pump[0]:g} nm: no Raman shift lies between them; give two that differ")
     shift = shift_from_wavelengths(pump, stokes)
     if points > 1 and np.ptp(shift) == 0:
-        raise CrimsonError("neither beam is tuned: give first and last wavelength of one, or one for each plane")
+        raise CrimsonError("neither wavelength changes from plane to plane: give first and last of one, or one for each plane")
     return check_scan_axis(shift, points)
 
 
@@ -127,9 +128,9 @@ def nearest_maximum(spectrum: ArrayLike, at: float, /) -> float:
     return peak + (float(0.5 * (left - right) / bend) if bend < 0 else 0.0)
 
 
-def _each_plane(beam_nm: ArrayLike, points: int, name: str) -> Float64:
+def _each_plane(beam_nm: ArrayLike, points: int) -> Float64:
     """Wavelengths (points,) of a beam that stays, is tuned evenly, or is given for each plane."""
     beam = np.atleast_1d(np.asarray(beam_nm, dtype=np.float64))
     if beam.ndim != 1 or beam.size not in (1, 2, points):
-        raise CrimsonError(f"{beam.size} wavelengths of the {name} for {points} planes: give one, first and last, or one for each plane")
+        raise CrimsonError(f"{beam.size} wavelengths for {points} planes: give one, first and last, or one for each plane")
     return np.linspace(beam[0], beam[-1], points) if beam.size < points else beam

@@ -23,10 +23,10 @@ from qtpy.QtWidgets import (
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.axis.lines_page import LinesPage
 from napari_crimson.plugin.axis.mean import mean_spectrum
-from napari_crimson.plugin.axis.pages import AxisPage, BeamsPage, EndsPage, FilePage, Float64
+from napari_crimson.plugin.axis.pages import AxisPage, BeamsPage, EndsPage, FilePage, Float64, ProbePage
 from napari_crimson.plugin.axis.preview import AxisPlots, axis_text
 from napari_crimson.plugin.layer_box import LayerBox
-from napari_crimson.plugin.layers import give_axis, plane_shown
+from napari_crimson.plugin.layers import KEY, give_axis, plane_shown
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.readout import show_wavenumber
@@ -54,7 +54,7 @@ def ask_for_axis(viewer: Viewer, layer: Image | None = None) -> AxisDialog:
 
 
 class AxisDialog(QDialog):
-    """Four ways to an axis, the mean spectrum by plane, and the same on the axis that they make.
+    """Ways to an axis, the mean spectrum by plane, and the same on the axis that they make.
 
     Attributes
     ----------
@@ -73,7 +73,8 @@ class AxisDialog(QDialog):
         self._reading = ""
         self.stack = LayerBox(viewer, lambda layer: is_measured(layer) and needs_axis(layer))
         self.way, self.pages = QComboBox(), QStackedWidget()
-        self.ends, self.lines, self.beams, self.file = EndsPage(), LinesPage(), BeamsPage(), FilePage()
+        self.ends, self.lines, self.beams, self.probe, self.file = EndsPage(), LinesPage(), BeamsPage(), ProbePage(), FilePage()
+        self._ways: tuple[AxisPage, ...] = (self.ends, self.lines, self.beams, self.probe, self.file)
         self.plots = AxisPlots(viewer)
         self.hint, self.message = QLabel(), QLabel()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
@@ -108,11 +109,11 @@ class AxisDialog(QDialog):
     @property
     def page(self) -> AxisPage:
         """The way that is chosen."""
-        return (self.ends, self.lines, self.beams, self.file)[self.pages.currentIndex()]
+        return self._ways[self.pages.currentIndex()]
 
     def _connect(self) -> None:
         self.way.currentIndexChanged.connect(self._way_chosen)
-        for page in (self.ends, self.lines, self.beams, self.file):
+        for page in self._ways:
             page.changed.connect(self._changed)
         self.stack.chosen.connect(self._stack_chosen)
         self.plots.planes.clicked.connect(self._clicked)
@@ -135,6 +136,10 @@ class AxisDialog(QDialog):
             data = layer.data[0] if layer.multiscale else layer.data
             self._reading = "Reading the mean spectrum …"
             self.lines.set_points(data.shape[0])
+            known_nm = layer.metadata.get(KEY, {}).get("wavelength_nm")
+            self.probe.set_wavelengths(known_nm)
+            if known_nm is not None:
+                self.way.setCurrentIndex(self.pages.indexOf(self.probe))
             self._newest.ask(_MEAN, lambda: mean_spectrum(data))
         self._changed()
 
@@ -167,7 +172,7 @@ class AxisDialog(QDialog):
         self.message.setText("\n".join(part for part in (text, self._reading) if part))
 
     def _lay_out(self) -> None:
-        for page in (self.ends, self.lines, self.beams, self.file):
+        for page in self._ways:
             self.way.addItem(page.title)
             self.pages.addWidget(page)
         self.hint.setText(self.page.hint)

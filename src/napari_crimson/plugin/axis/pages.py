@@ -14,11 +14,13 @@ from napari_crimson.io.axis import given_axis, read_axis
 from napari_crimson.plugin.typed_axis import number_from_text, numbers_from_text
 from napari_crimson.prepare.scan_axis import axis_from_beams, check_scan_axis
 
-__all__ = ["AxisPage", "BeamsPage", "EndsPage", "FilePage"]
+__all__ = ["AxisPage", "BeamsPage", "EndsPage", "FilePage", "ProbePage"]
 
 Float64 = NDArray[np.float64]
 
 _TUNED_TIP = "First and last wavelength in nm, such as 790, 802; or one for each plane. The order is that of the planes."
+
+_SEEN_TIP = "Wavelengths in nm: of the first and the last plane, or one for each. Empty: as the file says, where it does."
 
 
 class AxisPage(QWidget):
@@ -92,6 +94,32 @@ class BeamsPage(AxisPage):
         tuned, fixed = numbers_from_text(self.wavelengths.text(), "the tuned beam"), number_from_text(self.fixed.text(), "the fixed beam")
         pump, stokes = (tuned, fixed) if self.tuned.currentIndex() == 0 else (fixed, tuned)
         return axis_from_beams(points, pump_nm=pump, stokes_nm=stokes)
+
+
+class ProbePage(AxisPage):
+    """The axis of a spectrograph."""
+
+    title = "Spectrograph and probe"
+    hint = "10⁷/wavelength − 10⁷/probe, both in nm, of a spectrograph that sees all planes at once."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: Float64 | None = None
+        self.wavelengths = self.add_line("From, to (nm)", "Wavelengths seen", _SEEN_TIP, "")
+        self.probe = self.add_line("Probe (nm)", "Probe", "Wavelength of the probe in nm.", "771.5")
+        self.set_wavelengths(None)
+
+    def set_wavelengths(self, known_nm: Float64 | None) -> None:
+        """Take the wavelengths (W,) that a file tells, to be used where none are typed."""
+        self._known = known_nm
+        self.wavelengths.setPlaceholderText("590, 760" if known_nm is None else f"as the file says, {known_nm[0]:g} to {known_nm[-1]:g}")
+
+    def axis(self, points: int) -> Float64:
+        """What the wavelengths are away from the probe."""
+        text = self.wavelengths.text()
+        known = self._known if not text.strip() else None
+        seen = numbers_from_text(text, "the wavelengths seen") if known is None else known
+        return axis_from_beams(points, pump_nm=seen, stokes_nm=number_from_text(self.probe.text(), "the probe's wavelength"))
 
 
 class FilePage(AxisPage):

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["layers_without_axis", "open_and_ask"]
 
 
-def layers_without_axis(path: Path, *, name: str | None = None) -> list[LayerData]:
-    """Open a stack as layers by plane, in the order of the file, which `give_axis` makes whole.
+def layers_without_axis(path: Path, *, name: str | None = None, wavelength_nm: Any = None) -> list[LayerData]:
+    """Open a stack as layers by plane, in the order of the file, which `give_axis` makes whole; with the wavelengths (W,) it tells.
 
     Raises
     ------
@@ -29,18 +29,20 @@ def layers_without_axis(path: Path, *, name: str | None = None) -> list[LayerDat
             attributes[key] = (value, *attributes[key][1:])
         ours: dict[str, Any] = attributes["metadata"][KEY]
         del ours["wavenumber"]
+        if wavelength_nm is not None:
+            ours["wavelength_nm"] = wavelength_nm
         ours["history"] = [line for line in ours["history"] if line != "axis given on opening"]
     return layers
 
 
-def open_and_ask(viewer: Viewer, path: Path) -> list[LayerData]:
+def open_and_ask(viewer: Viewer, path: Path, *, wavelength_nm: Any = None) -> list[LayerData]:
     """The same for a reader, which hands layers to napari: once they are in the viewer, the window for the axis opens."""
     from qtpy.QtCore import QTimer
 
     from napari_crimson.plugin.axis.dialog import ask_for_axis
     from napari_crimson.plugin.remove.settings import needs_axis
 
-    layers = layers_without_axis(path)
+    layers = layers_without_axis(path, wavelength_nm=wavelength_nm)
     source = layers[0][1]["metadata"][KEY]["source"]
 
     def ask() -> None:
