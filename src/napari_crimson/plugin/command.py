@@ -10,6 +10,7 @@ from napari.layers import Image
 from napari.viewer import Viewer
 from numpy.typing import ArrayLike
 
+from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import give_axis, stack_from_layer
 from napari_crimson.plugin.remove.live import LiveLayer, growing_data, sample_block, take_note
 from napari_crimson.plugin.shown import go_to
@@ -19,13 +20,18 @@ __all__ = ["ask_and_go_to", "ask_for_axis", "go_to", "remove_from_layer", "remov
 
 def remove_from_selected(viewer: Viewer) -> None:
     """Remove the background of the selected layer with the settings of the dock widget, which opens if it must."""
+    from napari_crimson.plugin.background import tell
+    from napari_crimson.plugin.docks import open_dock
     from napari_crimson.plugin.remove.widget import RemoveWidget
 
-    docked = [widget for widget in viewer.window.dock_widgets.values() if isinstance(widget, RemoveWidget)]
-    widget = docked[0] if docked else viewer.window.add_plugin_dock_widget("napari-crimson", "Remove background")[1]
-    if viewer.layers.selection.active is not None:
-        widget.choose(viewer.layers.selection.active.name)
-    widget.run()
+    widget = open_dock(viewer, RemoveWidget, "Remove background")
+    try:
+        if viewer.layers.selection.active is not None:
+            widget.choose(viewer.layers.selection.active.name)
+    except CrimsonError as error:
+        tell(error)
+    else:
+        widget.run()
 
 
 def ask_and_go_to(viewer: Viewer) -> None:

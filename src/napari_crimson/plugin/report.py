@@ -54,7 +54,7 @@ def status_text(report: Report) -> str:
         return {"complete": "Complete.", "cancelled": "Cancelled before the first block."}.get(report.phase, "")
     done = f"{_count(progress.pixels_done)} of {_count(progress.pixels)} pixels"
     if report.phase == "cancelled":
-        return f"Cancelled: {done}\nThe layer holds this part."
+        return f"Cancelled: {done}\nThe layer holds this part; Run goes on from there."
     if report.phase == "complete":
         done = f"Complete: {_count(progress.pixels)} pixels"
     rate = f"{_count(progress.spectra_per_s)} spectra/s"

@@ -74,7 +74,7 @@ class LiveLayer:
         """Show the end: the whole result, or what there is of it, marked as a part."""
         if self.layer not in self._viewer.layers:
             return
-        _stopped.pop(self.layer, None)
+        _stopped.pop(_itself(self.layer), None)
         if complete:
             if not isinstance(self._removal.sink.arrays["raman"], np.ndarray):
                 self.layer.data = bands_front(self._removal.dataset["raman"].data)
@@ -82,7 +82,7 @@ class LiveLayer:
             self.layer.name = self.layer.name.removesuffix(PARTIAL)
         else:
             self.layer.name = self.layer.name.removesuffix(PARTIAL) + PARTIAL
-            _stopped[self.layer] = _place(self._removal)
+            _stopped[_itself(self.layer)] = _place(self._removal)
         self.layer.refresh()
 
     def _earlier(self) -> Image | None:
@@ -127,6 +127,12 @@ class LiveLayer:
 def stopped_sinks(viewer: ViewerModel) -> list[MemorySink]:
     """The sinks in memory behind partial layers of a viewer."""
     return [place for layer, place in _stopped.items() if not isinstance(place, Path) and layer in viewer.layers]
+
+
+def _itself(layer: Image) -> Image:
+    """The layer behind the proxy that napari hands to widgets, which lives no longer than it is held."""
+    real: Image = getattr(layer, "__wrapped__", layer)
+    return real
 
 
 def _place(removal: Removal) -> MemorySink | Path:

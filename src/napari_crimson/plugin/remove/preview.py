@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, floor, prod
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,11 +118,11 @@ def visible_region(layer: Image, viewer: ViewerModel) -> Region:
 
 
 def _middle(region: Region) -> Region:
-    """The middle of a region, of the same form, with no more pixels than a preview may have."""
+    """The middle of a region with no more pixels than a preview may have, square where it can be."""
     sizes = [part.stop - part.start for part in region]
-    for axis in sorted(range(len(sizes)), key=sizes.__getitem__):  # a long and narrow one keeps its width
-        longer = [size for size in sizes if size > 1]
-        share = (MOST_PIXELS / prod(sizes)) ** (1 / max(1, len(longer)))
-        sizes[axis] = max(1, floor(sizes[axis] * min(1.0, share)))
+    left = float(MOST_PIXELS)
+    for count, axis in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        sizes[axis] = min(sizes[axis], floor(left ** (1 / (len(sizes) - count))))
+        left /= sizes[axis]
     starts = [part.start + (part.stop - part.start - size) // 2 for part, size in zip(region, sizes, strict=True)]
     return tuple(slice(start, start + size) for start, size in zip(starts, sizes, strict=True))

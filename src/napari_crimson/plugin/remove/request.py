@@ -55,7 +55,7 @@ class Request:
 
     def same_as(self, other: Request) -> bool:
         """Tell whether another asks for the very same."""
-        return self.source is other.source and (self.recipe, self.choices) == (other.recipe, other.choices)
+        return self.source == other.source and (self.recipe, self.choices) == (other.recipe, other.choices)
 
     def of_region(self, region: Region) -> Request:
         """The same of some pixels only, in memory."""
