@@ -77,6 +77,14 @@ def test_what_is_written_is_read_back_equal(tmp_path: Path, suffix: str, kind: s
         assert again.attrs["history"][-1] == "measured"
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_stack_of_a_microscope_survives_every_format(shared_data: Path, tmp_path: Path, suffix: str) -> None:
+    stack = open_stack(shared_data / "bcars_tissue.h5").isel(y=slice(10, 14), x=slice(20, 25))
+    stack = stack.assign_coords(y=stack["y"] - stack["y"][0], x=stack["x"] - stack["x"][0])  # places are counted from the first pixel
+    again = open_stack(save_stack(stack, tmp_path / f"a{suffix}"))
+    xr.testing.assert_equal(again, stack.drop_vars(["dark", "reference"]) if "tif" in suffix else stack)
+
+
 def test_matlab_is_v73_with_named_classes(tmp_path: Path) -> None:
     stack = results("cars", "raman")
     path = save_stack(stack, tmp_path / "a.mat")

@@ -106,6 +106,13 @@ def test_channels_named_by_their_shift_are_the_axis(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_stack(tmp_path / "a.ome.tif")["wavenumber"], [2800, 2850.5, 2900, 2950, 3000, 3050])
 
 
+def test_a_description_of_others_is_no_variable(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.ome.tif", PAGES, metadata={"axes": "CYX", "Description": "raman\nof my thesis"})
+    stack = open_stack(tmp_path / "a.ome.tif", wavenumber=(1, 6))
+    assert list(stack) == ["cars"]
+    assert stack.attrs["history"] == ["axis given on opening"]
+
+
 def test_the_series_is_chosen_by_name_or_number(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         file.write(PAGES)

@@ -20,6 +20,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import napari_crimson
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io import formats, open_stack, save_stack
+from napari_crimson.io.save import WRITERS
 from napari_crimson.plugin.layers import give_axis, layer_data_from_stack
 from napari_crimson.plugin.reader import get_reader
 from napari_crimson.plugin.writer import write_ome_zarr
@@ -98,6 +99,13 @@ def test_manifest_is_valid_and_lists_what_is_read() -> None:
     (reader,) = manifest.contributions.readers or ()
     assert set(reader.filename_patterns) == {f"*{suffix}" for form in formats() for suffix in form.suffixes}
     assert reader.accepts_directories
+
+
+def test_manifest_lists_a_writer_for_every_suffix_that_is_written() -> None:
+    writers = PluginManifest.from_file(MANIFEST).contributions.writers or ()
+    suffixes = [suffix for writer in writers for suffix in writer.filename_extensions]
+    assert set(suffixes) == {*WRITERS, ".ome.tif"}
+    assert len(suffixes) == len(set(suffixes))
 
 
 def test_saved_layer_opens_as_it_was(crimson: ViewerModel, saved: Path, tmp_path: Path) -> None:

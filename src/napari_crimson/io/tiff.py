@@ -42,8 +42,9 @@ def read(path: Path, name: str | None) -> Found:
         array = _lazy(path, series)
         image = _ome_image(tif, tif.series.index(series))
         pixels = dict(image.get("Pixels") or {})
-        variable, *history = str(image.get("Description", "")).removeprefix(SIGN).split("\n")
-        is_ours = variable in IMAGES
+        first, *history = str(image.get("Description", "")).split("\n")
+        variable = first.removeprefix(SIGN)
+        is_ours = first.startswith(SIGN) and variable in IMAGES
         return Found(
             arrays={variable if is_ours else "cars": array.turned(stack_order(axes, shape))},
             wavenumber=_channel_axis(pixels),
