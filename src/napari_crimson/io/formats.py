@@ -58,7 +58,9 @@ FORMATS: dict[str, Format] = {
     "tiff folder": Format(title="folder of numbered TIFFs", suffixes=(), reader="tiff_folder"),
     "zarr": Format(title="Zarr, OME-Zarr, xarray or HyperSpy store", suffixes=(".zarr", ".zspy"), reader="zarr_store"),
     "npy": Format(title="NumPy array", suffixes=(".npy",), reader="numpy_files", signatures=(b"\x93NUMPY",)),
-    "npz": Format(title="NumPy archive (compressed read whole)", suffixes=(".npz",), reader="numpy_files", signatures=(b"PK\x03\x04", b"PK\x05\x06")),
+    "npz": Format(
+        title="NumPy archive (compressed read whole)", suffixes=(".npz",), reader="numpy_files", signatures=(b"PK\x03\x04", b"PK\x05\x06")
+    ),
     "matlab": Format(
         title="MATLAB (v7 and structs read whole), WITec export",
         suffixes=(".mat",),
@@ -113,6 +115,8 @@ def recognise(path: Path) -> Format:
         return _recognise_folder(path)
     if not path.exists():
         raise CrimsonError(f"{path}: no such file or folder; check the name and that the drive is connected")
+    if not path.is_file():
+        raise CrimsonError(f"{path}: is a device or a pipe, no regular file; copy what it gives into a file")
     try:
         with path.open("rb") as file:
             start = file.read(_MOST_BYTES)
