@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zipfile
 import zlib
@@ -339,3 +340,50 @@ def memory_watched() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+# --- what libraries read for ever
+
+
+def with_texts(path: Path, count: int = 1) -> None:
+    with h5py.File(path, "w") as file:
+        file["cube"], file["wavenumber"] = STACK, np.arange(6.0)
+        for i in range(count):
+            file["cube"].attrs[f"note {i}"] = "x" * (i % 70)
+        for i in range(0, min(count, 40), 3):
+            del file["cube"].attrs[f"note {i}"]
+
+
+def test_a_heap_of_texts_that_a_broken_copy_left_half_empty(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["cube"] = STACK
+        texts = file.create_dataset("notes", (4,), h5py.string_dtype())
+        texts[:] = ["one", "two", "three", "four"]
+    raw = bytearray(path.read_bytes())
+    heap = raw.index(b"GCOL")
+    raw[heap + 48 : heap + 4096] = bytes(4048)
+    path.write_bytes(bytes(raw))
+    with refused(tmp_path, f"the heap of texts at byte {heap} is damaged"):
+        open_stack(path, wavenumber=(1, 2))
+
+
+@pytest.mark.parametrize("count", [1, 40, 400])
+def test_sound_heaps_are_not_taken_for_damaged_ones(tmp_path: Path, count: int) -> None:
+    with_texts(tmp_path / "a.h5", count)
+    assert open_stack(tmp_path / "a.h5")["cars"].shape == STACK.shape
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+@pytest.mark.parametrize("name", ["a.h5", "a.csv", "a.zarr/c/0/0/0", "scan/image_0.tif"])
+def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path: Path, name: str) -> None:
+    np.save(tmp_path / "a.npy", STACK)
+    zarr.create_array(tmp_path / "a.zarr", data=STACK, chunks=(4, 5, 6))
+    (tmp_path / "scan").mkdir()
+    for i in range(2):
+        tifffile.imwrite(tmp_path / "scan" / f"image_{i}.tif", PAGES[i], photometric="minisblack")
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    opened = {"a.csv": "a.npy", "a.zarr/c/0/0/0": "a.zarr", "scan/image_0.tif": "scan"}.get(name, name)
+    with refused(tmp_path, "no regular file|no spectral axis|no axis"):
+        open_stack(tmp_path / opened, wavenumber=None if name == "a.csv" else (1, 2)).load()

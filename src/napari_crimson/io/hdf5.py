@@ -14,6 +14,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io import nist
 from napari_crimson.io.found import SPECTRA, Found, choose
 from napari_crimson.io.hdf5_array import lazy_dataset, small_values
+from napari_crimson.io.hdf5_heaps import check_heaps
 from napari_crimson.io.hyperspy_axes import Axis, found_hyperspy
 from napari_crimson.io.nist_notes import number
 from napari_crimson.io.spectral import choose_axis, is_spectral
@@ -23,6 +24,7 @@ __all__ = ["datasets_in", "read"]
 
 def read(path: Path, name: str | None) -> Found:
     """Read a stack from HDF5; `name` is a dataset in it."""
+    check_heaps(path)
     try:
         file = h5py.File(path, "r")
     except OSError as error:

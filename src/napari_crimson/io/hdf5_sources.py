@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.io.hdf5_heaps import check_heaps
 from napari_crimson.io.inside import check_inside
 
 __all__ = ["check_sources"]
@@ -40,6 +41,7 @@ def check_sources(path: Path, dataset: h5py.Dataset, *, steps: int = 0) -> None:
         other = path if name == "." else path.parent / name
         check_inside(other, path.parent, of=path)
         try:
+            check_heaps(other)
             with h5py.File(other, "r") as file:
                 source = _without_links(file, part)
                 if source is None:

@@ -22,6 +22,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io.found import IMAGES, SPECTRA, Found, choose
 from napari_crimson.io.hdf5 import datasets_in
 from napari_crimson.io.hdf5_array import lazy_dataset, small_values
+from napari_crimson.io.hdf5_heaps import check_heaps
 from napari_crimson.io.lazy import Box, FileArray, check_eager
 from napari_crimson.io.matlab_v5 import in_place, load, variables
 from napari_crimson.io.spectral import choose_axis, is_spectral
@@ -63,6 +64,7 @@ def read(path: Path, name: str | None) -> Found:
         is_hdf5 = file.read(4) == b"\x89HDF"
     if not is_hdf5:
         return _found(path, _from_v5(path, name), name)
+    check_heaps(path)
     with h5py.File(path, "r") as file:
         return _found(path, _from_v73(path, file), name)
 
