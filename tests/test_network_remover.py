@@ -9,7 +9,7 @@ import torch
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
 from napari_crimson.remover import load_remover
-from napari_crimson.remover.network import NetworkRemover
+from napari_crimson.remover.network import NetworkRemover, _cut
 
 AXIS = np.linspace(600.0, 3400.0, 300)
 SPECTRA = np.random.default_rng(0).uniform(500, 5000, (2, 300)).astype(np.float32)
@@ -62,6 +62,17 @@ def test_constant_and_clipped_spectra_get_no_answer_and_leave_the_others_alone(r
     assert np.isnan(sd[2:4]).all()
     assert np.isfinite(mean[[0, 1, 4]]).all()
     np.testing.assert_allclose(mean[:2], remover(SPECTRA, AXIS), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 7, 32, 64, 160])
+def test_batches_hold_each_spectrum_once_and_are_not_of_a_few(size: int) -> None:
+    for count in [*range(1, 400), 5000]:
+        sizes = [cut.stop - cut.start for cut in _cut(count, size)]
+        assert [cut.start for cut in _cut(count, size)] == np.cumsum([0, *sizes[:-1]]).tolist()
+        assert sum(sizes) == count
+        assert max(sizes) < max(size, 64) + 16
+        assert all(one == size or 16 <= one < 80 for one in sizes) or min(count, size) < 16 or count < 16
+        assert sizes[: max(0, count // size - 1)] == [size] * max(0, count // size - 1)
 
 
 class Failing(torch.nn.Module):

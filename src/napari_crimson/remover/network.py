@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _log = logging.getLogger(__name__)
 # Spectra times points of one pass. A CPU is fastest while a layer's activations stay in its cache; a GPU wants many.
 _CPU_POINTS = 64 * 1000
 _GPU_POINTS = 8192 * 1000
+_FEW, _MIDDLING = 16, 64  # spectra of a batch
 _FEWEST_TRUSTED = 128
 _CLIPPED_POINTS = 6  # neighbours at the very same maximum: a detector or converter at its end
 
@@ -147,8 +149,7 @@ class NetworkRemover(Remover):
 
     def _on_cores(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Spectra, Spectra]]:
         """Run the network over batches, one to a core at a time."""
-        size = max(1, self._points // axis.grid.numel())
-        cuts = [slice(start, min(start + size, len(spectra))) for start in range(0, len(spectra), size)]
+        cuts = _cut(len(spectra), max(1, self._points // axis.grid.numel()))
 
         def answer(rows: slice) -> tuple[slice, Spectra, Spectra]:
             with one_core():
@@ -203,6 +204,21 @@ class NetworkRemover(Remover):
             beyond.append(f"{_FEWEST_TRUSTED} points and more, this axis has {wavenumber.size}")
         if beyond:
             warnings.warn(f"'{self.name}' was trained on {'; on '.join(beyond)}: do not trust it here", stacklevel=5)
+
+
+def _cut(count: int, size: int) -> list[slice]:
+    """Cut `count` spectra into batches of `size` and smaller ones, none of them of a few spectra where it can be helped.
+
+    A product of a few rows is worked out in another order than one of many, and the last bits of a spectrum would depend on where a
+    block ends; from 16 to 80 spectra, and in whole batches, they do not on any processor we have tried.
+    """
+    few = _FEW if size >= _FEW else 0
+    sizes: list[int] = []
+    for batch in (size, min(_MIDDLING, size)):
+        while (left := count - sum(sizes)) == batch or left >= batch + few:
+            sizes.append(batch)
+    ends = [0, *accumulate(sizes), count]
+    return [slice(start, stop) for start, stop in pairwise(ends) if stop > start]
 
 
 def _flat(spectra: Spectra) -> NDArray[np.bool_]:
