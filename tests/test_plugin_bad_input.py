@@ -1,0 +1,245 @@
+"""What may be taken away, replaced or never there while the Remove background dock works: a word or a clean stop, no traceback."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.utils.notifications import NotificationSeverity, notification_manager
+from numpy.testing import assert_allclose
+
+from napari_crimson import faults, weights
+from napari_crimson.io import lazy
+from napari_crimson.pipeline import Pipeline
+from test_plugin_remove import AXIS, Gated, add_tissue, cars, click, dock, done, gated, messages, result
+
+__all__ = ["click", "gated", "messages"]  # fixtures
+
+PATIENCE_MS = 20_000
+
+
+@pytest.fixture(autouse=True)
+def _no_traceback() -> Iterator[None]:
+    """A bug would be told with its traceback, as a notification of an error that is none of ours."""
+    seen: list[Any] = []
+    notification_manager.notification_ready.connect(seen.append)
+    yield
+    notification_manager.notification_ready.disconnect(seen.append)
+    assert not [note for note in seen if hasattr(note, "exception")]
+    assert {note.severity for note in seen} <= {NotificationSeverity.ERROR, NotificationSeverity.WARNING, NotificationSeverity.INFO}
+
+
+@pytest.fixture
+def tissue_file(tmp_path: Path) -> Path:
+    path = tmp_path / "tissue.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("cars", data=cars(), chunks=(1, 8, AXIS.size))
+        file.create_dataset("wavenumber", data=AXIS)
+    return path
+
+
+def stopped(widget: Any) -> bool:
+    return not widget.running and widget.buttons.run_button.enabled and not widget.buttons.cancel_button.enabled
+
+
+@pytest.mark.gui
+def test_source_deleted_during_a_run(viewer: Any, qtbot: Any, click: Any, gated: Gated) -> None:
+    add_tissue(viewer, "below")
+    source = add_tissue(viewer)
+    widget = dock(viewer)
+    widget.choose("tissue")
+    click(widget.buttons.run_button)
+    gated.open(1)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=PATIENCE_MS)
+    viewer.layers.remove(source)
+    gated.open()
+    qtbot.waitUntil(lambda: stopped(widget), timeout=PATIENCE_MS)
+    assert result(viewer).name.startswith("tissue · ")
+    assert done(result(viewer)) == 6
+    assert widget.stack.choices == ("below",)
+
+
+@pytest.mark.gui
+def test_stack_replaced_during_a_run_and_while_one_waits(viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str]) -> None:
+    source = add_tissue(viewer)
+    widget = dock(viewer)
+    click(widget.buttons.run_button)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE_MS)
+    widget.remover.value = "kk"
+    click(widget.buttons.run_button)
+    source.data = np.asarray(source.data)[:, :3] + 1
+    gated.open()
+    qtbot.waitUntil(lambda: stopped(widget), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: sum("has been given other data" in message for message in messages) == 2, timeout=PATIENCE_MS)
+    assert [layer.name[-9:] for layer in viewer.layers[1:]] == ["(partial)"]
+    qtbot.waitUntil(lambda: "3 y × 8 x × 16" in widget.plan.value, timeout=PATIENCE_MS)
+    click(widget.buttons.run_button)
+    qtbot.waitUntil(lambda: "Complete" in widget.status.value, timeout=PATIENCE_MS)
+    assert_allclose(result(viewer).data, np.asarray(source.data) / 2)
+
+
+@pytest.mark.gui
+def test_stack_replaced_by_one_of_other_planes(viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str]) -> None:
+    source = add_tissue(viewer)
+    widget = dock(viewer)
+    qtbot.waitUntil(lambda: "16 wavenumber" in widget.plan.value, timeout=PATIENCE_MS)
+    source.data = np.ones((9, 4, 5), np.float32)
+    qtbot.waitUntil(lambda: "9 planes but 16 wavenumbers" in widget.plan.value, timeout=PATIENCE_MS)
+    click(widget.buttons.run_button)
+    assert "9 planes but 16 wavenumbers" in messages[-1]
+    click(widget.buttons.preview_button)
+    assert len(messages) == 2
+    assert stopped(widget)
+    assert len(viewer.layers) == 1
+
+
+@pytest.mark.gui
+def test_file_removed_under_an_open_layer(
+    viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str], tissue_file: Path
+) -> None:
+    viewer.open(tissue_file, plugin="napari-crimson")
+    widget = dock(viewer)
+    qtbot.waitUntil(lambda: "16 wavenumber" in widget.plan.value, timeout=PATIENCE_MS)
+    aside = tissue_file.rename(tissue_file.with_name("aside.h5"))
+    for button in (widget.buttons.run_button, widget.buttons.preview_button):
+        messages.clear()
+        click(button)
+        qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
+        assert "tissue.h5" in messages[-1]
+        qtbot.waitUntil(lambda: stopped(widget), timeout=PATIENCE_MS)
+    assert [layer.name for layer in viewer.layers] == ["tissue"]
+    widget.remover.value = "kk"
+    qtbot.waitUntil(lambda: "Run would stop here" in widget.plan.value, timeout=PATIENCE_MS)
+    aside.rename(tissue_file)
+    gated.open()
+    click(widget.buttons.run_button)
+    qtbot.waitUntil(lambda: "Complete" in widget.status.value, timeout=PATIENCE_MS)
+
+
+@pytest.mark.gui
+def test_file_removed_during_a_run(
+    viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str], tissue_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lazy, "BLOCK_BYTES", 4 * 8 * AXIS.size)  # a row is read at a time
+    viewer.open(tissue_file, plugin="napari-crimson")
+    widget = dock(viewer)
+    click(widget.buttons.run_button)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE_MS)
+    gated.open(1)
+    qtbot.waitUntil(lambda: done(result(viewer)) >= 1, timeout=PATIENCE_MS)
+    tissue_file.unlink()  # and is waited for, for minutes
+    gated.open()
+    qtbot.waitUntil(lambda: done(result(viewer)) >= 2, timeout=PATIENCE_MS)
+    click(widget.buttons.cancel_button)
+    qtbot.waitUntil(lambda: stopped(widget), timeout=PATIENCE_MS)
+    assert not messages
+    assert result(viewer).name.endswith("(partial)")
+    monkeypatch.setattr(faults, "WAITS_S", ())
+    click(widget.buttons.run_button)
+    qtbot.waitUntil(lambda: stopped(widget) and "Stopped" in widget.status.value, timeout=PATIENCE_MS)
+    assert "tissue.h5" in messages[-1]
+
+
+@pytest.mark.gui
+def test_image_of_two_dimensions(viewer: Any, qtbot: Any, messages: list[str]) -> None:
+    from napari._app_model import get_app_model
+
+    viewer.add_image(np.zeros((9, 9)), name="flat")
+    widget = dock(viewer)
+    assert widget.stack.choices == ()
+    viewer.layers.selection.active = viewer.layers["flat"]
+    get_app_model().commands.execute_command("napari-crimson.remove_from_selected").result()
+    assert "'flat' is no measured stack" in messages[-1]
+    assert not widget.running
+    assert widget.plan.value == ""
+
+
+@pytest.mark.gui
+def test_own_weights_removed_from_the_disk(viewer: Any, qtbot: Any, click: Any, messages: list[str], tmp_path: Path) -> None:
+    shipped = weights.locate("cnn")
+    mine = [Path(shutil.copy(shipped.with_suffix(suffix), tmp_path / f"mine{suffix}")) for suffix in (".safetensors", ".toml")]
+    add_tissue(viewer)
+    widget = dock(viewer)
+    widget.take_recipe(Pipeline(remover=str(mine[0])))
+    for file in mine:
+        file.unlink()
+    click(widget.buttons.run_button)
+    qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
+    assert "mine.safetensors" in messages[-1]
+    qtbot.waitUntil(lambda: stopped(widget), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: "Run would stop here" in widget.plan.value and "mine.safetensors" in widget.plan.value, timeout=PATIENCE_MS)
+    assert len(viewer.layers) == 1
+    widget.remover.value = "kk"
+    click(widget.buttons.run_button)
+    qtbot.waitUntil(lambda: "Complete" in widget.status.value, timeout=PATIENCE_MS)
+
+
+@pytest.mark.gui
+def test_viewer_closed_during_a_run_with_others_waiting(viewer: Any, qtbot: Any, click: Any, gated: Gated) -> None:
+    add_tissue(viewer)
+    widget = dock(viewer)
+    click(widget.buttons.run_button)
+    gated.open(1)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE_MS)
+    widget.remover.value = "kk"
+    click(widget.buttons.run_button)
+    click(widget.buttons.preview_button)
+    layer = result(viewer)
+    viewer.close()
+    gated.open()
+    qtbot.waitUntil(lambda: not any(thread.name.startswith("crimson") for thread in threading.enumerate()), timeout=PATIENCE_MS)
+    assert done(layer) < 6
+
+
+def test_without_qt_the_plugin_imports_and_removes() -> None:
+    """What needs no window works where no Qt is installed: reader, writer, samples, and `remove_from_layer`."""
+    script = """
+import sys
+for name in ("qtpy", "PySide6", "PyQt6", "PyQt5", "superqt", "pyqtgraph"):
+    sys.modules[name] = None
+import numpy as np
+from napari.components import ViewerModel
+from napari_crimson.plugin import command, layers, reader, sample, writer
+model = ViewerModel()
+values = np.random.default_rng(0).uniform(1, 2, (32, 3, 4)).astype("f4")
+source = model.add_image(values, name="scan", rgb=False)
+layer = command.remove_from_layer(model, source, "kk", wavenumber=np.linspace(2800, 3100, 32))
+assert layer.name == "scan · kk", layer.name
+assert np.isfinite(np.asarray(layer.data)).all()
+try:
+    command.remove_from_layer(model, model.add_image(np.ones((4, 4)), name="flat"), "kk")
+except Exception as error:
+    assert type(error).__name__ == "CrimsonError" and "flat" in str(error), error
+else:
+    raise AssertionError("a flat image is no stack")
+print("done")
+"""
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == "done"
+
+
+def test_a_script_that_deletes_its_result_gets_it_back_all_the_same() -> None:
+    """Without a window nobody presses Cancel; a layer that goes away leaves nothing to show, and no error."""
+    from napari_crimson.plugin.command import remove_from_layer
+
+    model = ViewerModel()
+    source = model.add_image(np.moveaxis(cars(), -1, 0), name="scan", rgb=False)
+
+    def going(spectra: np.ndarray, *_: Any) -> np.ndarray:
+        for layer in [layer for layer in model.layers if layer.name != "scan"]:
+            model.layers.remove(layer)
+        return spectra / 2
+
+    layer = remove_from_layer(model, source, going, wavenumber=AXIS)
+    assert_allclose(layer.data, np.asarray(source.data) / 2)
+    assert [layer.name for layer in model.layers] == ["scan"]
