@@ -30,7 +30,7 @@ __all__ = ["EDITS", "apply", "edits"]
 Edit = tuple[Any, ...]
 
 _WHERE = st.one_of(st.integers(0, 300), st.integers(0, 2**20))
-_FILE = st.integers(0, 7)
+_FILE = st.integers(0, 11)
 _BYTES: dict[str, st.SearchStrategy[Edit]] = {
     "flip": st.tuples(_WHERE, st.integers(1, 255)),
     "number": st.tuples(_WHERE, st.sampled_from("BHIQfd"), st.sampled_from("<>"), st.sampled_from(NUMBERS)),
@@ -58,7 +58,7 @@ def edits() -> st.SearchStrategy[list[tuple[int, Edit]]]:
 def apply(entry: Path, chosen: list[tuple[int, Edit]]) -> None:
     """Do edits to the files of a case, which is opened by `entry`; what a file has no place for is left out."""
     for number, (name, *values) in chosen:
-        files = sorted(path for path in entry.parent.rglob("*") if path.is_file() and not path.is_symlink())
+        files = sorted((path for path in entry.parent.rglob("*") if path.is_file() and not path.is_symlink()), key=_order)
         if not files:
             return
         with suppress(Exception):  # an edit may have nothing to hold on to, all the more after others
@@ -68,6 +68,11 @@ def apply(entry: Path, chosen: list[tuple[int, Edit]]) -> None:
             elif name != "link" or not (file == entry or entry.suffix == ".safetensors"):  # what the user chose may be a link
                 _STRUCTURED[name](file, *values)
             _seal(file)
+
+
+def _order(path: Path) -> tuple[bool, str]:
+    """What describes comes ahead of what holds the values, of which there may be many files."""
+    return path.suffix not in (".json", ".toml", ".csv", ".hdr") and not path.name.startswith(".z"), str(path)
 
 
 # --- bytes
