@@ -130,6 +130,30 @@ def test_save_selected_layers_offers_each_format(crimson: ViewerModel, tmp_path:
     xr.testing.assert_equal(again, stack.drop_vars("dark") if title == "OME-TIFF" else stack)
 
 
+@pytest.mark.parametrize("suffix", [".zarr", ".mat"])
+def test_layers_of_one_stack_go_into_one_file(crimson: ViewerModel, tmp_path: Path, suffix: str) -> None:
+    cars = tissue()["cars"].astype(np.float32)
+    stack = tissue().assign(cars=cars, raman=cars / 2, uncertainty=cars / 9)
+    stack["raman"].attrs["remover"] = "cnn"
+    for data, attributes, _ in reversed(layer_data_from_stack(stack)):
+        crimson.add_layer(Image(data, **attributes))
+    crimson.layers.save(str(tmp_path / f"a{suffix}"), plugin="napari-crimson")
+    again = open_stack(tmp_path / f"a{suffix}")
+    xr.testing.assert_equal(again, stack)
+    assert suffix == ".mat" or again.attrs["remover"] == "cnn"
+
+
+def test_layers_of_several_stacks_do_not(crimson: ViewerModel, tmp_path: Path) -> None:
+    for name, stack in (("one", tissue()), ("two", tissue()), ("three", tissue().isel(x=slice(0, 3)).rename(cars="raman"))):
+        ((data, attributes, _),) = layer_data_from_stack(stack, name=name)
+        crimson.add_layer(Image(data, **attributes))
+    for left, right in (("one", "two"), ("one", "three")):
+        crimson.layers.selection = {crimson.layers[left], crimson.layers[right]}
+        with pytest.raises(CrimsonError, match=f"layers '{left}' and '{right}' .*save them one by one"):
+            crimson.layers.save(str(tmp_path / "a.mat"), selected=True, plugin="napari-crimson")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_in_the_way_is_replaced_but_not_the_one_that_is_read(crimson: ViewerModel, tmp_path: Path) -> None:
     source = save_stack(tissue(), tmp_path / "tissue.h5")
     (layer,) = crimson.open(source, plugin="napari-crimson")
@@ -153,7 +177,7 @@ def test_saved_result_keeps_its_provenance(tmp_path: Path) -> None:
         "provenance": {"remover": "cnn", "status": "partial"},
     }
     values = np.random.default_rng(1).normal(size=(9, 5, 6)).astype(np.float32)
-    write_ome_zarr(str(tmp_path / "raman.zarr"), values, {"name": "tissue · cnn", "metadata": {"crimson": record}})
+    write_ome_zarr(str(tmp_path / "raman.zarr"), [(values, {"name": "tissue · cnn", "metadata": {"crimson": record}}, "image")])
     found = open_stack(tmp_path / "raman.zarr")
     assert "cars" not in found
     assert_array_equal(np.moveaxis(found["raman"].values, -1, 0), values)
@@ -164,13 +188,11 @@ def test_saved_result_keeps_its_provenance(tmp_path: Path) -> None:
 
 def test_layer_of_another_reader_is_saved_once_it_has_an_axis(tmp_path: Path) -> None:
     layer = Image(np.ones((9, 5, 6)), name="scan", rgb=False)
-    data, attributes, _ = layer.as_layer_data_tuple()
     with pytest.raises(CrimsonError, match="'scan' does not say its wavenumbers"):
-        write_ome_zarr(str(tmp_path / "scan.zarr"), data, attributes)
+        write_ome_zarr(str(tmp_path / "scan.zarr"), [layer.as_layer_data_tuple()])
     assert not (tmp_path / "scan.zarr").exists()
     give_axis(layer, AXIS)
-    data, attributes, _ = layer.as_layer_data_tuple()
-    write_ome_zarr(str(tmp_path / "scan.zarr"), data, attributes)
+    write_ome_zarr(str(tmp_path / "scan.zarr"), [layer.as_layer_data_tuple()])
     assert_allclose(open_stack(tmp_path / "scan.zarr")["wavenumber"], AXIS)
 
 

@@ -1,50 +1,82 @@
-"""napari's writers: one image layer to a file of each format, with its wavenumber axis and where it is from."""
+"""napari's writers: image layers to a file of each format, with their wavenumber axis and where they are from.
+
+OME-Zarr and MATLAB take several layers of one stack, such as what was measured and what was made of it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io import save_stack
-from napari_crimson.plugin.layers import stack_from_layer_data
+from napari_crimson.plugin.layers import IMAGES, LayerData, stack_from_layer_data
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["write_matlab", "write_nist", "write_ome_tiff", "write_ome_zarr"]
 
 
-def write_ome_zarr(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Save a layer as OME-Zarr."""
-    return _write(path, data, attributes, ".zarr")
+def write_ome_zarr(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Save layers of one stack as OME-Zarr."""
+    return _write(path, layers, ".zarr")
+
+
+def write_matlab(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Save layers of one stack as MATLAB v7.3."""
+    return _write(path, layers, ".mat")
 
 
 def write_nist(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Save a layer as HDF5 in the NIST layout."""
-    return _write(path, data, attributes, ".h5", ".hdf5")
+    return _write(path, [(data, attributes, "image")], ".h5", ".hdf5")
 
 
 def write_ome_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Save a layer as OME-TIFF."""
-    return _write(path, data, attributes, ".ome.tif", ".tif", ".tiff")
+    return _write(path, [(data, attributes, "image")], ".ome.tif", ".tif", ".tiff")
 
 
-def write_matlab(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Save a layer as MATLAB v7.3."""
-    return _write(path, data, attributes, ".mat")
+def _write(path: str, layers: Sequence[LayerData], *suffixes: str) -> list[str]:
+    """Save layers, under the first of `suffixes` where `path` has none of them.
 
-
-def _write(path: str, data: Any, attributes: dict[str, Any], *suffixes: str) -> list[str]:
-    """Save a layer, under the first of `suffixes` where `path` has none of them.
-
-    A file in the way is replaced: napari's dialog has asked. A folder is not, nor the file that the layer reads.
+    A file in the way is replaced: napari's dialog has asked. A folder is not, nor a file that a layer reads.
 
     Raises
     ------
     CrimsonError
-        If the layer does not say its wavenumbers, reads that file itself, or the file cannot be written.
+        If a layer does not say its wavenumbers, reads that file itself, or is of another stack than the others, or if
+        the file cannot be written.
     """
-    stack = stack_from_layer_data(data[0] if attributes.get("multiscale") else data, attributes)
     place = Path(path if path.lower().endswith(suffixes) else path + suffixes[0])
-    if place.exists() and Path(stack.attrs["source"]).exists() and place.samefile(stack.attrs["source"]):
-        raise CrimsonError(f"{place}: is the file that layer '{attributes.get('name')}' is read from; give another name")
-    save_stack(stack, place, overwrite=place.is_file())
+    stacks = {}
+    for data, attributes, _ in layers:
+        stack = stack_from_layer_data(data[0] if attributes.get("multiscale") else data, attributes)
+        stacks[str(attributes.get("name", "layer"))] = stack
+        if place.exists() and Path(stack.attrs["source"]).exists() and place.samefile(stack.attrs["source"]):
+            raise CrimsonError(f"{place}: is the file that layer '{attributes.get('name')}' is read from; give another name")
+    save_stack(_joined(stacks), place, overwrite=place.is_file())
     return [str(place)]
+
+
+def _joined(stacks: Mapping[str, xr.Dataset]) -> xr.Dataset:
+    """One stack of those of several layers, by name; what is known of a result goes before what is known of what it was made of."""
+    image = {name: next(variable for variable in IMAGES if variable in stack) for name, stack in stacks.items()}
+    by_variable = sorted(stacks, key=lambda name: IMAGES.index(image[name]))
+    first = by_variable[0]
+    joined = stacks[first]
+    for name in by_variable[1:]:
+        stack = stacks[name]
+        alike = stack[image[name]].shape == joined[image[first]].shape and np.array_equal(stack["wavenumber"], joined["wavenumber"])
+        if image[name] in joined or not alike:
+            raise CrimsonError(
+                f"layers '{first}' and '{name}' are both {image[name]}, or of other pixels or wavenumbers: one file holds one stack; "
+                "save them one by one"
+            )
+        joined = joined.assign({image[name]: stack[image[name]].variable})
+    told = next((name for name in by_variable if image[name] == "raman"), first)
+    return joined.assign_attrs(stacks[told].attrs)
