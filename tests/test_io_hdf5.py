@@ -133,6 +133,9 @@ def test_older_files_keep_dark_and_reference_elsewhere(tmp_path: Path) -> None:
     stack = open_stack(path)
     assert "dark" not in stack
     assert any("several fit" in line for line in stack.attrs["history"])
+    darks = {f"Spectra__Dark_{exposure}ms_2": np.full((9, W), value) for exposure, value in (("3_5", 5.0), ("13_5", 6.0), ("30", 7.0))}
+    path = write_nist(tmp_path / "c.h5", {"mP2_3_5ms_Pos_2_0": IMAGE}, **darks)
+    np.testing.assert_allclose(open_stack(path)["dark"], 5)
 
 
 def test_a_result_of_crikit2_is_the_imaginary_part_and_hides_no_image(tmp_path: Path) -> None:

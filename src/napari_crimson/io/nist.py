@@ -39,6 +39,7 @@ CALIBRATION: dict[str, tuple[tuple[str, ...], Any]] = {
 _SIGNS = ("Spectrometer.calib.", "Calib.", "Spectro.", "Raster.", "RasterScanParams.", "Macro.Raster.", "MicroStage.", "Processing.")
 _PLANE = re.compile(r"(?P<stack>.+)_z(?P<number>\d+)$")
 _LINE = re.compile(r"(?P<stack>.+)_slow_(?P<number>\d+)$")
+_EXPOSURE = re.compile(r"_\d+(?:_\d+)?ms")  # 3_5 for 3.5
 _DONE = "Processing.Steps"
 _HEIGHTS = (
     "Macro.Raster.Fixed.Start",
@@ -162,7 +163,8 @@ def _axis(path: Path, image: h5py.Dataset, datasets: Datasets, notes: Mapping[st
 def _spectrum(path: Path, image: h5py.Dataset, datasets: Datasets, kind: re.Pattern[str]) -> tuple[NDArray[np.float64] | None, list[str]]:
     """The mean of the dark or NRB frames that belong to an image, with the names that went into it.
 
-    Those beside the image come first, of them the ones not taken early; older files keep one under ``Spectra``.
+    Those beside the image come first, of them the ones not taken early; older files keep some under ``Spectra``, of which
+    the one of the image's exposure is taken, as the names tell it (``Dark_3_5ms_2``).
     """
     folder = image.parent.name.strip("/")
     fits = {
@@ -178,6 +180,9 @@ def _spectrum(path: Path, image: h5py.Dataset, datasets: Datasets, kind: re.Patt
     chosen = [key for key in beside if "early" not in key.lower()] or beside
     if not chosen:
         chosen = [key for key in fits if key.rpartition("/")[0].lower() == "spectra"]
+        exposure = _EXPOSURE.search(image.name)
+        if len(chosen) > 1 and exposure:
+            chosen = [key for key in chosen if exposure[0] in key] or chosen
         if len(chosen) > 1:
             return None, [f"none of {', '.join(chosen)} taken: several fit"]
     if not chosen:
