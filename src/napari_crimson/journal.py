@@ -12,11 +12,13 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["Done", "Journal", "replace_file", "to_disk"]
 
+_AT_ONCE = 16
 _LINE = re.compile(r'(\d+) (\d+)(?: ("[^\n]*"))?\n')
 
 
@@ -70,15 +72,13 @@ class Journal:
 
 def to_disk(files: Iterable[Path], within: Path) -> None:
     """See files, as far as they exist, and the folders they lie in up to `within`, to the disk: they survive a power failure."""
-    folders: set[Path] = {within}
+    entries: set[Path] = {within}
     for path in files:
-        folders.update(parent for parent in path.parents if parent.is_relative_to(within))
-        if path.exists():
-            _flush(path)
-    if sys.platform != "win32":  # which lets no folder be opened, and keeps its entries in order by itself
-        for folder in sorted(folders, key=lambda folder: -len(folder.parts)):
-            if folder.exists():
-                _flush(folder)
+        entries.update(entry for entry in (path, *path.parents) if entry.is_relative_to(within) and entry.exists())
+    if sys.platform == "win32":  # which lets no folder be opened, and keeps its entries in order by itself
+        entries = {entry for entry in entries if entry.is_file()}
+    with ThreadPoolExecutor(_AT_ONCE, "crimson-flush") as pool:  # a file system does with many in one go
+        list(pool.map(_flush, entries))
 
 
 def replace_file(path: Path, text: str) -> None:
