@@ -12,7 +12,7 @@ from napari_crimson.plugin.bands_front import read_now
 __all__ = ["contrast", "limits"]
 
 _PLACES = ((0.25, 0.3), (0.5, 0.7), (0.75, 0.5))  # of the height and the width
-_RUN = 64  # pixels side by side, which mostly lie in one piece of a file
+_RUN = 128  # pixels side by side: in one or two pieces of a file
 
 
 def contrast(spectra_last: Any) -> tuple[float, float]:
