@@ -61,7 +61,7 @@ REFUSED |= {(suffix, name) for suffix in (".tif", ".ome.tif") for name in ("rama
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("kind", STACKS)
-def test_what_is_written_is_read_back_equal(tmp_path: Path, suffix: str, kind: str) -> None:
+def test_what_is_written_is_read_back_equal(tmp_path: Path, suffix: str, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     stack = STACKS[kind]
     if (suffix, kind) in REFUSED:
         with pytest.raises(CrimsonError, match=r"save one, such as ds\[\[.*\.zarr"):
@@ -73,6 +73,7 @@ def test_what_is_written_is_read_back_equal(tmp_path: Path, suffix: str, kind: s
     xr.testing.assert_equal(again, expected)  # values, axis, spectra, steps
     assert {name: image.dtype for name, image in again.items()} == {name: image.dtype for name, image in expected.items()}
     assert [entry.name for entry in tmp_path.iterdir()] == [f"a{suffix}"]
+    assert bool(caplog.messages) == ("tif" in suffix)  # that dark and reference are left out
     if suffix != ".h5":
         assert again.attrs["history"][-1] == "measured"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -13,11 +14,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.io.found import IMAGES
+from napari_crimson.io.found import IMAGES, SPECTRA
 from napari_crimson.io.tiff import SIGN
 from napari_crimson.io.zarr_writer import steps_of
 
 __all__ = ["write"]
+
+_log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 256 * 2**20  # pages that are computed together
 
@@ -35,6 +38,8 @@ def write(ds: xr.Dataset, path: Path, name: str) -> None:
         raise CrimsonError(
             f"{path.suffix} holds one image, the stack has {', '.join(images)}; save one, such as ds[['{images[-1]}']], or as .zarr"
         )
+    if left_out := [word for word in SPECTRA if word in ds]:
+        _log.warning("%s not kept in OME-TIFF; save as .zarr, .h5 or .mat to keep them", " and ".join(left_out))
     image = ds[images[0]]
     leading = image.dims[:-3]
     shape = (*image.shape[:-3], image.shape[-1], *image.shape[-3:-1])
