@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 import tifffile
 import zarr
 
+from fuzzing.seeds import SEEDS
 from napari_crimson import CrimsonError, open_stack
 
 STACK = np.random.default_rng(0).integers(0, 4000, (4, 5, 6)).astype("u2")
@@ -387,3 +389,84 @@ def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path: Path, name: st
     opened = {"a.csv": "a.npy", "a.zarr/c/0/0/0": "a.zarr", "scan/image_0.tif": "scan"}.get(name, name)
     with refused(tmp_path, "no regular file|no spectral axis|no axis"):
         open_stack(tmp_path / opened, wavenumber=None if name == "a.csv" else (1, 2)).load()
+
+
+# --- every format: cut, emptied, replaced, and records within records
+
+STACKS = [name for name, seed in SEEDS.items() if seed.target == "stack"]
+TEXTS = ("andor", "envi")  # half a text may be all that is needed, and nothing tells that it was longer
+
+
+def made(name: str, folder: Path) -> tuple[Path, Path]:
+    """A good stack as it is opened, and the file of it that says what it is."""
+    opened = folder / SEEDS[name].name
+    SEEDS[name].write(opened)
+    inside = [opened] if opened.is_file() else sorted(opened.glob("*.json")) + sorted(opened.glob(".z*")) + sorted(opened.glob("*.tif"))
+    return opened, next(file for file in inside if file.name != "wavelength.json")
+
+
+def opened(path: Path) -> None:
+    open_stack(path, wavenumber=(1000, 1500)).load()
+
+
+@pytest.mark.parametrize("name", [name for name in STACKS if name not in TEXTS])
+def test_half_a_file(name: str, tmp_path: Path) -> None:
+    path, file = made(name, tmp_path)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with refused(tmp_path, re.escape(tmp_path.name)):
+        opened(path)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_an_empty_file(name: str, tmp_path: Path) -> None:
+    path, file = made(name, tmp_path)
+    file.write_bytes(b"")
+    with refused(tmp_path, re.escape(tmp_path.name)):
+        opened(path)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_foreign_file(name: str, tmp_path: Path) -> None:
+    path, file = made(name, tmp_path)
+    file.write_bytes(b"%PDF-1.7 a report, and no stack at all" * 200)
+    with refused(tmp_path, re.escape(tmp_path.name)):
+        opened(path)
+
+
+def zarr_attributes(folder: Path) -> Path:
+    zarr.create_group(folder / "a.zarr")
+    (folder / "a.zarr" / "zarr.json").write_text(
+        '{"zarr_format":3,"node_type":"group","attributes":{"a":' + "[" * 50_000 + "]" * 50_000 + "}}"
+    )
+    return folder / "a.zarr"
+
+
+def axis_of_brackets(folder: Path) -> Path:
+    np.save(folder / "a.npy", STACK)
+    (folder / "a.json").write_text("[" * 50_000)
+    return folder / "a.npy"
+
+
+def ome_of_elements(folder: Path) -> Path:
+    xml = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">' + "<a>" * 30_000 + "</a>" * 30_000 + "</OME>"
+    )
+    tifffile.imwrite(folder / "a.ome.tif", PAGES, photometric="minisblack", description=xml, metadata=None)
+    return folder / "a.ome.tif"
+
+
+def ome_of_entities(folder: Path) -> Path:
+    laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 12))
+    xml = f'<?xml version="1.0"?><!DOCTYPE OME [<!ENTITY l0 "ha">{laughs}]><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">&l11;</OME>'
+    tifffile.imwrite(folder / "a.ome.tif", PAGES, photometric="minisblack", description=xml, metadata=None)
+    return folder / "a.ome.tif"
+
+
+@pytest.mark.parametrize("make", [zarr_attributes, axis_of_brackets, ome_of_elements, ome_of_entities], ids=lambda make: make.__name__)
+def test_deeply_nested_records(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    """No more than an error; what is beside the point of a record may as well be left out."""
+    path = make(tmp_path)
+    before = contents(tmp_path)
+    with memory_watched(), suppress(CrimsonError):
+        open_stack(path).load()
+    assert contents(tmp_path) == before

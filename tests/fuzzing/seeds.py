@@ -126,7 +126,7 @@ def _ome_zarr(version: int) -> Callable[[Path], None]:
 
 
 def _xarray_store(path: Path) -> None:
-    cars = (("y", "x", "wavenumber"), STACK)
+    cars = (("y", "x", "wavenumber"), STACK.astype("f8"))
     ds = xr.Dataset({"cars": cars}, {"wavenumber": AXIS, "x": ("x", np.arange(5) * 0.5, {"units": "um"})})
     ds.to_zarr(path, zarr_format=2, consolidated=False, encoding={"cars": {"scale_factor": 0.5, "dtype": "i4", "_FillValue": -1}})
 
