@@ -7,6 +7,7 @@ seen there itself before the next. A line that a crash has torn counts for nothi
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from pathlib import Path
 __all__ = ["Done", "Journal", "replace_file", "to_disk"]
 
 _AT_ONCE = 16
+_UNKNOWN = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # of a share that cannot flush, folders above all
 _LINE = re.compile(r'(\d+) (\d+)(?: ("[^\n]*"))?\n')
 
 
@@ -35,14 +37,16 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._end: int | None = None  # behind its last whole line
 
     def begin(self, fingerprint: str, blocks: dict[int, Done] | None = None) -> None:
         """Begin a list in place of any earlier one, with the blocks that are finished already."""
         lines = (_line(block, done) for block, done in (blocks or {}).items())
         replace_file(self.path, "".join([f"{fingerprint}\n", *lines]))
+        self._end = None
 
     def read(self, fingerprint: str, *, mend: bool = True) -> dict[int, Done] | None:
-        """The finished blocks, a torn end cut off, also in the file if `mend`; None where the list is missing, or of another job."""
+        """The finished blocks, a torn end cut off in the file as well if `mend`; None where the list is missing, or of another job."""
         try:
             text = self.path.read_text(encoding="latin-1")  # a character a byte
         except FileNotFoundError:
@@ -59,11 +63,15 @@ class Journal:
         return blocks
 
     def add(self, block: int, done: Done) -> None:
-        """Note a block that is on the disk."""
-        with self.path.open("a", encoding="ascii", newline="\n") as file:
-            file.write(_line(block, done))
+        """Note a block that is on the disk; a second call goes over what a failed one has written."""
+        line = _line(block, done).encode("ascii")
+        with self.path.open("r+b") as file:
+            self._end = file.seek(0 if self._end is None else self._end, os.SEEK_END if self._end is None else os.SEEK_SET)
+            file.truncate()
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())
+        self._end += len(line)
 
     def remove(self) -> None:
         """Drop the list."""
@@ -98,5 +106,8 @@ def _flush(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY if sys.platform != "win32" else os.O_RDWR)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
     finally:
         os.close(handle)
