@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from napari_crimson import CrimsonError, remove_background
+from napari_crimson.errors import DamagedError
 from napari_crimson.remove import plan_removal
 from napari_crimson.remover import Remover
 from napari_crimson.stack import make_stack
@@ -317,3 +318,17 @@ def test_bands_without_light_have_no_result_and_do_not_reach_the_remover():
     np.testing.assert_array_equal(np.isfinite(result["raman"].values), np.broadcast_to(light > 0, (4, 5, 200)))
     assert f"bands with light: {axis[lit[0]]:.0f} to {axis[lit[-1]]:.0f} cm⁻¹" in result.attrs["history"][-1]
     assert "pixels hold no spectrum" not in result.attrs["history"][-1]
+
+
+def test_many_damaged_blocks_are_counted_and_the_first_are_named(caplog):
+    def spoilt(chunk):
+        raise DamagedError("no such bytes")
+
+    cars = da.from_array(COUNTS, chunks=(10, 10, 40)).map_blocks(spoilt, dtype=COUNTS.dtype, meta=np.empty((0, 0, 0), COUNTS.dtype))
+    ds = remove_background(stack(cars), ratio)
+    assert np.isnan(ds["raman"].values).all()
+    said = ds.attrs["history"][-1]
+    blocks = len(plan_removal(stack(cars), ratio).regions)
+    assert said.count("no such bytes") == 10
+    assert said.endswith(f"; and {blocks - 10} more")
+    assert f"{blocks} of {blocks} blocks could not be read" in caplog.text

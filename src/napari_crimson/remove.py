@@ -39,6 +39,8 @@ __all__ = ["Removal", "plan_removal", "remove_background"]
 
 _log = logging.getLogger(__name__)
 
+_MOST_TOLD = 10  # damaged blocks in a line of history
+
 
 DryRun = bool | Literal["unprepared"]
 
@@ -98,8 +100,9 @@ class Removal:
         """What the history says of pixels without a result."""
         bad = sum(self.sink.finished().values())
         said = f"; {bad} of {sum(map(pixels, self.regions))} pixels hold no spectrum" if bad else ""
-        places = [f"{entry['place']} ({entry['reason']})" for entry in self.damaged]
-        return f"{said}; could not be read: {'; '.join(places)}" if places else said
+        places = [f"{entry['place']} ({entry['reason']})" for entry in self.damaged[:_MOST_TOLD]]
+        more = f"; and {len(self.damaged) - _MOST_TOLD} more" if len(self.damaged) > _MOST_TOLD else ""
+        return f"{said}; could not be read: {'; '.join(places)}{more}" if places else said
 
     def _changes(self, before: Mapping[str, Any]) -> str:
         """What the history says, and a warning, of a stack that was written to while it was read."""
@@ -248,6 +251,8 @@ def remove_background(
         for step in steps:
             if progress is not None:
                 progress(step)
+    if job.damaged:
+        _log.warning("%d of %d blocks could not be read and are NaN; the history names them", len(job.damaged), len(job.regions))
     return job.dataset
 
 
