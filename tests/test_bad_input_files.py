@@ -470,3 +470,66 @@ def test_deeply_nested_records(make: Callable[[Path], Path], tmp_path: Path) -> 
     with memory_watched(), suppress(CrimsonError):
         open_stack(path).load()
     assert contents(tmp_path) == before
+
+
+# --- chunks whose own header, or stream, unpacks to far more than their place
+
+
+def zarr_with_chunk(folder: Path, chunk: bytes) -> Path:
+    zarr.create_array(folder / "a.zarr", data=STACK, chunks=(4, 5, 6), compressors=zarr.codecs.ZstdCodec())
+    (folder / "a.zarr" / "c" / "0" / "0" / "0").write_bytes(chunk)
+    return folder / "a.zarr"
+
+
+def zstd_of_zeros(folder: Path) -> Path:
+    """A frame that says 1 GiB, of blocks that each repeat one byte 128 KiB times (RFC 8878)."""
+    block = ((2**17 << 3) | 0b010).to_bytes(3, "little") + b"\0"
+    last = ((2**17 << 3) | 0b011).to_bytes(3, "little") + b"\0"
+    return zarr_with_chunk(folder, b"\x28\xb5\x2f\xfd" + bytes([0b10_1_00000]) + struct.pack("<I", 2**30) + block * (2**13 - 1) + last)
+
+
+def blosc_of_gigabytes(folder: Path) -> Path:
+    return zarr_with_chunk(folder, struct.pack("<BBBBIII", 2, 1, 1, 2, 2**31 - 17, 2**20, 20) + bytes(4))
+
+
+def gzip_of_zeros(folder: Path) -> Path:
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    first, second = (packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return zarr_with_chunk(folder, first + 63 * second)
+
+
+def hdf5_stream(folder: Path) -> Path:
+    """A chunk of 240 bytes, packed from 1 GiB."""
+    packer = zlib.compressobj(1)
+    first, second = (packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("cube", STACK.shape, "u2", chunks=STACK.shape, compression="gzip").id.write_direct_chunk(
+            (0, 0, 0), first + 63 * second
+        )
+    return folder / "a.h5"
+
+
+def hdf5_twice(folder: Path) -> Path:
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk(STACK.shape)
+    for _ in range(2):
+        plist.set_deflate(9)
+    with h5py.File(folder / "a.h5", "w") as file:
+        h5py.h5d.create(file.id, b"cube", h5py.h5t.NATIVE_UINT16, h5py.h5s.create_simple(STACK.shape), plist)
+    return folder / "a.h5"
+
+
+STREAMS: dict[Callable[[Path], Path], str] = {
+    zstd_of_zeros: "a chunk of .* bytes unpacks to 1,024 MiB or more",
+    blosc_of_gigabytes: "a chunk of .* bytes unpacks to 2,048 MiB or more",
+    gzip_of_zeros: "a chunk of .* bytes unpacks to 256 MiB or more",
+    hdf5_stream: "a chunk packed into .* bytes that should unpack to 240",
+    hdf5_twice: "packed 2 times over",
+}
+
+
+@pytest.mark.parametrize("make", STREAMS, ids=lambda make: make.__name__)
+def test_chunks_that_would_fill_the_memory(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    path = make(tmp_path)
+    with refused(tmp_path, STREAMS[make]), memory_watched():
+        open_stack(path, wavenumber=(1000, 1500))["cars"].load()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["FORMATS", "Format", "can_open", "formats", "is_zarr", "recognise"]
+__all__ = ["FORMATS", "ZARR_FILES", "Format", "can_open", "formats", "is_zarr", "recognise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ FORMATS: dict[str, Format] = {
     ),
 }
 
-_ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")
+ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")
 _MOST_BYTES = 16
 _MARK_BYTES = 4096  # an XML declaration and a comment fit ahead of the mark
 
@@ -138,14 +138,14 @@ def recognise(path: Path) -> Format:
 
 def is_zarr(folder: Path) -> bool:
     """Tell whether a folder is a Zarr array or group."""
-    return any((folder / name).is_file() for name in _ZARR_FILES)
+    return any((folder / name).is_file() for name in ZARR_FILES)
 
 
 def _recognise_folder(path: Path) -> Format:
     if is_zarr(path):
         return FORMATS["zarr"]
     if path.suffix.lower() == ".zarr":
-        raise CrimsonError(f"{path}: holds none of {', '.join(_ZARR_FILES)}, so it is no Zarr group; was it copied whole?")
+        raise CrimsonError(f"{path}: holds none of {', '.join(ZARR_FILES)}, so it is no Zarr group; was it copied whole?")
     if any(child.suffix.lower() in FORMATS["tiff"].suffixes for child in path.iterdir()):
         return FORMATS["tiff folder"]
     raise CrimsonError(f"{path}: a folder, but neither Zarr nor one of numbered TIFFs; give a file of {_suffixes()}, or such a folder")

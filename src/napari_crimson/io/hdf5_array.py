@@ -18,6 +18,9 @@ from napari_crimson.io.unpacking import check_piece
 
 __all__ = ["check_dataset", "lazy_dataset", "lazy_series", "mean_spectrum", "small_values"]
 
+_PACKERS, _LAST_OWN_FILTER = (1, 4), 255  # deflate and szip; from 256 on they are those of others
+_MOST_LOOKED_AT = 20_000  # chunks, in a fifth of a second
+
 
 def lazy_dataset(path: Path, dataset: h5py.Dataset) -> FileArray:
     """Take a dataset, checked, as an array that stays in the file.
@@ -85,6 +88,28 @@ def check_dataset(path: Path, dataset: h5py.Dataset) -> None:
     if dataset.chunks:
         size = prod(dataset.chunks) * dataset.dtype.itemsize
         check_piece(path, f"the chunks of '{dataset.name}', {dataset.chunks},", size, "rechunk it (h5repack)")
+        _check_filters(path, dataset, size)
+
+
+def _check_filters(path: Path, dataset: h5py.Dataset, chunk_bytes: int) -> None:
+    """Refuse chunks that are packed more than once, or into more than they are: the library unpacks to whatever size they have."""
+    plist = dataset.id.get_create_plist()
+    packers = sum(plist.get_filter(i)[0] in _PACKERS or plist.get_filter(i)[0] > _LAST_OWN_FILTER for i in range(plist.get_nfilters()))
+    if packers > 1:
+        raise CrimsonError(f"{path}: '{dataset.name}' is packed {packers} times over; repack it (h5repack)")
+    seen: list[int] = []
+
+    def look(chunk: Any) -> bool | None:
+        seen.append(chunk.size)
+        return True if chunk.size > 1.1 * chunk_bytes + 2**16 or len(seen) >= _MOST_LOOKED_AT else None
+
+    if packers and dataset.id.get_num_chunks():
+        dataset.id.chunk_iter(look)
+    if max(seen, default=0) > 1.1 * chunk_bytes + 2**16:
+        raise CrimsonError(
+            f"{path}: '{dataset.name}' has a chunk packed into {max(seen):,} bytes that should unpack to {chunk_bytes:,}; "
+            "the file is damaged: copy or export it again"
+        )
 
 
 def _read(box: Box, *, path: Path, name: str) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""A Zarr folder that gives nothing from outside of it, whatever its links and the names of its members say."""
+"""A Zarr folder that gives nothing from outside of it, and no chunk that fills the memory, whatever its links and names say."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import Any
 
 from zarr.storage import LocalStore
 
+from napari_crimson.errors import CrimsonError, DamagedError
+from napari_crimson.io.formats import ZARR_FILES
 from napari_crimson.io.inside import check_inside
+from napari_crimson.io.unpacking import check_stream
 
 __all__ = ["InsideStore"]
 
+_MOST_RECORD_BYTES = 2**26
+
 
 class InsideStore(LocalStore):
-    """Like `zarr.storage.LocalStore`, for reading, but for keys that lead out of its folder.
+    """Like `zarr.storage.LocalStore`, for reading, but for keys that lead out of its folder and chunks that would fill the memory.
 
     Raises
     ------
@@ -24,19 +29,31 @@ class InsideStore(LocalStore):
     async def get(self, key: str, *args: Any, **kwargs: Any) -> Any:
         """Get a value, if it lies in the folder."""
         self._check(key)
-        return await super().get(key, *args, **kwargs)
+        return self._looked_at(key, await super().get(key, *args, **kwargs))
 
     def get_sync(self, key: str, *args: Any, **kwargs: Any) -> Any:
         """Get a value, if it lies in the folder; of zarr 3.1.4 and later."""
         self._check(key)
-        return super().get_sync(key, *args, **kwargs)
+        return self._looked_at(key, super().get_sync(key, *args, **kwargs))
 
     async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> Any:
         """Get parts of values, if they lie in the folder."""
         wanted = list(key_ranges)
         for key, _ in wanted:
             self._check(key)
-        return await super().get_partial_values(prototype, wanted)
+        values = await super().get_partial_values(prototype, wanted)
+        return [self._looked_at(key, value) for (key, _), value in zip(wanted, values, strict=True)]
 
     def _check(self, key: str) -> None:
-        check_inside(self.root / key, self.root, of=self.root)
+        path = self.root / key
+        check_inside(path, self.root, of=self.root)
+        if path.name in ZARR_FILES and path.is_file() and path.stat().st_size > _MOST_RECORD_BYTES:
+            raise CrimsonError(f"{path}: {path.stat().st_size:,} bytes are too many for the description of an array or group")
+
+    def _looked_at(self, key: str, value: Any) -> Any:
+        if value is not None:
+            try:
+                check_stream(value.as_numpy_array().data)
+            except ValueError as error:
+                raise DamagedError(f"{self.root / key}: {error}; the file is damaged: copy it again") from error
+        return value

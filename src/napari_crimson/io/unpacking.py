@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import bz2
 import lzma
 import zlib
 from pathlib import Path
+from typing import Any
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["check_packed", "check_piece", "check_unpacking"]
+__all__ = ["check_packed", "check_piece", "check_stream", "check_unpacking"]
 
 _MOST_PIECE_BYTES = 2**28  # unpacked at once: with its copies, less than 1 GiB
 _MOST_PACKED = 100  # times as large as what it is packed in; measured intensities reach ten
 _FEW_BYTES = 2**18  # of deflate become 256 MiB at the most, so that they need no look
 _FEW_LZMA_BYTES = 2**15  # of lzma likewise
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_STREAMS: dict[bytes, Any] = {b"\x1f\x8b": lambda: zlib.decompressobj(31), b"BZh": bz2.BZ2Decompressor, b"\xfd7zXZ": lzma.LZMADecompressor}
 _DEFLATE, _LZMA = (8, 32946, 50013), (34925,)  # as TIFF numbers them
 
 
@@ -62,3 +66,37 @@ def check_unpacking(data: bytes, compression: int, wanted: int) -> None:
         return
     if found > most:
         raise ValueError(f"{len(data):,} bytes unpack to more than twice the {wanted:,} there should be")
+
+
+def check_stream(data: memoryview) -> None:
+    """Refuse a chunk that says, or where it does not say shows, that it unpacks to more than is unpacked at once.
+
+    Of what zstd, blosc, gzip, bzip2 and xz begin with; anything else is taken for what it is.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    head = bytes(data[:32])
+    size = _zstd_size(head) if head.startswith(_ZSTD) else _blosc_size(head, len(data))
+    stream = next((make for sign, make in _STREAMS.items() if head.startswith(sign)), None)
+    if stream is not None and len(data) > (_FEW_BYTES if head.startswith(b"\x1f") else _FEW_LZMA_BYTES):
+        size = len(stream().decompress(data, _MOST_PIECE_BYTES + 1))
+    if size > _MOST_PIECE_BYTES:
+        raise ValueError(f"a chunk of {len(data):,} bytes unpacks to {size / 2**20:,.0f} MiB or more")
+
+
+def _blosc_size(head: bytes, packed: int) -> int:
+    """What a chunk of blosc unpacks to, by its header of 16 bytes: version, …, size, block, packed size; 0 for what is none."""
+    is_blosc = head[:1] in (b"\1", b"\2") and int.from_bytes(head[12:16], "little") == packed
+    return int.from_bytes(head[4:8], "little") if is_blosc else 0
+
+
+def _zstd_size(head: bytes) -> int:
+    """What a frame of zstd unpacks to, if it says so (RFC 8878, 3.1.1); else 0."""
+    about = head[4] if len(head) > 4 else 0
+    kind, single, named = about >> 6, about >> 5 & 1, (0, 1, 2, 4)[about & 3]
+    length = (single, 2, 4, 8)[kind]
+    start = 5 + (1 - single) + named
+    return int.from_bytes(head[start : start + length], "little")
