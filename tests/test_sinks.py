@@ -305,6 +305,8 @@ def test_data_that_have_changed_are_refused_with_what_changed(path, complete):
     with pytest.raises(CrimsonError, match=r"last changed .* then, .* now"):
         make(path, origin=ORIGIN | {"modified": 2000.0})
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+    with pytest.raises(CrimsonError, match="its pixels differ"):
+        make(path, origin=ORIGIN | {"pixels": ["p", "other"]})
     make(path, origin=ORIGIN | {"modified": 1001.0}).close()  # file systems round
     assert changed(path, resume=False).finished() == {}
 

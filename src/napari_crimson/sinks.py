@@ -268,7 +268,10 @@ def _listed(ours: Mapping[str, Any]) -> dict[int, Done]:
 def _check_same(path: Path, ours: Mapping[str, Any], noted: Mapping[str, Any], *, damaged: int, redo: bool) -> None:
     """Raise unless the earlier run was of the same data and the same settings."""
     then, now = ours.get("origin", {}), noted["origin"]
+    other = ours["fingerprint"] != noted["fingerprint"]
     changed = changes(then, now) if ours.get("source") == noted.get("source") else ""
+    if not (changed or other or same_pixels(then, now)):
+        changed = "its pixels differ"
     repaired = redo and damaged and same_pixels(then, now)
     if changed and not repaired:
         cure = "" if not damaged or redo else f", say resume='damaged' if it has been repaired, to do its {damaged} damaged blocks again"
@@ -276,7 +279,7 @@ def _check_same(path: Path, ours: Mapping[str, Any], noted: Mapping[str, Any], *
             f"the data behind {path} have changed since this {ours['status']} result was begun ({changed}); "
             f"put them back as they were{cure}, or say resume=False to begin anew"
         )
-    if ours["fingerprint"] != noted["fingerprint"]:
+    if other:
         keys = [key for key in _TOLD if key in noted and ours.get(key) != noted[key]]
         told = [f"{key} {ours.get(key)} then, {noted[key]} now" for key in keys if key != "recipe" or len(keys) == 1]
         raise CrimsonError(
