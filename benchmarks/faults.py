@@ -110,6 +110,7 @@ def run_and_log(source: Path, out: Path, log: Path, remover: str) -> None:
 
 def try_kill(times: int, blocks: int, remover: str) -> bool:
     """Kill a run at random moments, resume it, and compare with one that nothing disturbed."""
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # of the locks that those leave who are killed
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["napari_crimson.remove", "napari_crimson.sinks", "napari_crimson.remover.kramers_kronig", "h5py"])
     rng = np.random.default_rng(0)
