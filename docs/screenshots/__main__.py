@@ -12,6 +12,7 @@ import tempfile
 
 with tempfile.TemporaryDirectory() as settings:
     os.environ["NAPARI_CONFIG"] = f"{settings}/settings.yaml"  # nobody's own settings are in the pictures
+    os.environ["CRIMSON_WEIGHTS"] = f"{settings}/weights"  # nor weights
     from axis import AXIS
     from docks import DOCKS
     from programs import PROGRAMS

@@ -115,6 +115,17 @@ def take_analysis(name: str) -> None:
         photograph(viewer, name)
 
 
+def take_training(name: str) -> None:
+    """A short training on the reference of the sample, and a droplet by the network before and after."""
+    with window() as viewer:
+        dock = open_dock(viewer, "Train")
+        dock.form.steps.setValue(30)
+        point(viewer, viewer.layers[0], 72, 76, pins=True)
+        click(dock.form.train)
+        wait_until(lambda: not dock.running and not dock.newest.busy)
+        photograph(viewer, name)
+
+
 def take_preferences(name: str) -> None:
     """The page of napari's Preferences."""
     from napari._qt.dialogs.preferences_dialog import PreferencesDialog
@@ -162,5 +173,6 @@ DOCKS = {
     "compare_dark": take_comparison,
     "check_dark": take_check,
     "analyse_dark": take_analysis,
+    "train_dark": take_training,
     "preferences_dark": take_preferences,
 }

@@ -21,6 +21,7 @@ __all__ = [
     "may_fall_back",
     "one_core",
     "resolve_device",
+    "spare_core",
     "taken_memory",
     "training_dtype",
 ]
@@ -101,6 +102,19 @@ def one_core() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(CPU_CORES)  # also what threads that begin later take over
+
+
+@contextmanager
+def spare_core() -> Iterator[None]:
+    """Leave one core to a window: what the calling thread does with torch takes the others.
+
+    On two cores that others kept busy, training on both took more than three times as long as on one: see `one_core`.
+    """
+    torch.set_num_threads(max(1, CPU_CORES - 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(CPU_CORES)
 
 
 def inference_dtype(device: str, precision: str = "auto") -> torch.dtype:

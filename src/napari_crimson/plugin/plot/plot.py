@@ -29,6 +29,7 @@ __all__ = ["Line", "SpectrumPlot"]
 
 _AXIS_PX = 62  # for all plots, so that linked ones stand one under the other and no number moves them
 _TOP_PX = 8  # for the upper half of a number at the top of the axis
+_BOTTOM_PX = 5  # by which pyqtgraph lets the name of the axis hang over
 
 
 class SpectrumPlot(QWidget):
@@ -84,7 +85,7 @@ class SpectrumPlot(QWidget):
         self._plot = self.view.getPlotItem()
         self._plot.ctrlMenu.setParent(self, self._plot.ctrlMenu.windowFlags())  # else it outlives the plot
         self._plot.hideButtons()
-        self._plot.layout.setContentsMargins(1, _TOP_PX, 4, 1)
+        self._plot.layout.setContentsMargins(1, _TOP_PX, 4, _BOTTOM_PX)
         self._plot.setLabel("bottom", x_label)
         self._plot.setLabel("left", y_label)
         for side in ("bottom", "left"):

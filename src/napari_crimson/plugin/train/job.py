@@ -106,6 +106,13 @@ class TrainJob(BackgroundJob):
         self.run: TrainingRun | None = None
 
     def _work(self) -> Generator[Any, None, None]:
+        from napari_crimson.device import spare_core
+
+        with spare_core():
+            yield from self._adapt()
+        self._complete = not self._stop.is_set()
+
+    def _adapt(self) -> Generator[News, None, None]:
         from napari_crimson.training import TrainingRun
 
         task = self.task
@@ -118,7 +125,6 @@ class TrainJob(BackgroundJob):
         if run.best_step or not self._stop.is_set():
             run.result()  # tells where training made it no better
             self.run = run
-        self._complete = not self._stop.is_set()
 
     def _train(self, run: TrainingRun, before: Correction) -> Generator[News, None, None]:
         """Take the steps, with news where a validation is due and four times a second."""
