@@ -280,7 +280,7 @@ def test_reader_asks_and_a_layer_that_goes_is_told(viewer: Any, qtbot: Any, tmp_
 def test_every_control_has_a_name_and_a_tooltip(opened: Any) -> None:
     from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit
 
-    kinds = (QComboBox, QLineEdit, QAbstractSpinBox)
+    kinds = (QAbstractButton, QComboBox, QLineEdit, QAbstractSpinBox)
     parts = [part for kind in kinds for page in (opened.pages, opened.stack, opened.way) for part in (page, *page.findChildren(kind))]
     parts = [part for part in parts if isinstance(part, kinds) and not part.objectName().startswith("qt_")]
     parts += opened.buttons.findChildren(QAbstractButton)

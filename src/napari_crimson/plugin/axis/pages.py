@@ -132,6 +132,7 @@ class FilePage(AxisPage):
         super().__init__()
         self.path = self.add_line("File", "File", "Path of the file.", "wavenumbers.csv")
         self.browse = QPushButton("Choose …")
+        self.browse.setAccessibleName("Choose a file")
         self.browse.setToolTip("Choose the file.")
         self.browse.clicked.connect(self._choose)
         self.form.addRow("", self.browse)
