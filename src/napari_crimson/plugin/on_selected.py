@@ -15,7 +15,7 @@ from napari.viewer import Viewer
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.background import tell
-from napari_crimson.plugin.docks import open_dock
+from napari_crimson.plugin.docks import docked, open_dock
 from napari_crimson.plugin.layers import KEY, plane_shown, stack_from_layer
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_crimson.plugin.analyse.widget import AnalyseWidget
     from napari_crimson.plugin.layer_box import LayerBox
 
-__all__ = ["analyse", "check", "compare", "prepare", "save", "show_band", "show_ratio", "show_spectrum"]
+__all__ = ["analyse", "cancel", "check", "compare", "prepare", "preview", "save", "show_band", "show_ratio", "show_spectrum"]
 
 
 @contextmanager
@@ -60,6 +60,28 @@ def prepare(viewer: Viewer) -> None:
 
     layer = _selected(viewer)
     _choose(open_dock(viewer, PrepareWidget, "Prepare").form.stack, layer, "measured stack")
+
+
+@_telling()
+def preview(viewer: Viewer) -> None:
+    """Correct what the canvas shows of the selected layer, with the settings of *Remove background*."""
+    from napari_crimson.plugin.remove.widget import RemoveWidget
+
+    layer = _selected(viewer)
+    widget = open_dock(viewer, RemoveWidget, "Remove background")
+    widget.choose(layer.name)
+    widget.preview()
+
+
+@_telling()
+def cancel(viewer: Viewer) -> None:
+    """Stop the removal that is on; what it has done stays, and the next one in the queue begins."""
+    from napari_crimson.plugin.remove.widget import RemoveWidget
+
+    widget = docked(viewer, RemoveWidget)
+    if widget is None or not widget.running:
+        raise CrimsonError("no removal is running: open Remove background and press Run to begin one")
+    widget.cancel()
 
 
 @_telling()
