@@ -27,15 +27,16 @@ class Activity:
 
     def __init__(self, title: str, cancel: Callable[[], object]) -> None:
         self._bar = _Bar(total=_STEPS, desc=title, cancel_callback=cancel, file=io.StringIO())
-        self._showing = False
+        self._showing, self._at = False, 0
 
     def show(self, report: Report) -> None:
         """Show how far the run is."""
-        ahead = int(_STEPS * part_done(report)) - self._bar.n
-        if self._showing or ahead == 0:  # napari lets other events in while it draws
+        self._at = int(_STEPS * part_done(report))
+        if self._showing:  # napari lets other events in while it draws
             return
         self._showing = True
-        self._bar.update(ahead)
+        while self._bar.n != self._at and not self._bar.disable:
+            self._bar.update(self._at - self._bar.n)
         self._showing = False
 
     def close(self) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QTimer
 
 from napari_crimson.plugin.remove.activity import Activity
 from napari_crimson.plugin.remove.job import RemovalJob
@@ -37,6 +40,7 @@ class RunQueue:
         self._changed: Callable[[], None] | None = changed
         self._job: RemovalJob | None = None
         self._activity: Activity | None = None
+        self._last: Report | None = None
         self._waiting: deque[RemovalJob] = deque()
 
     @property
@@ -85,11 +89,23 @@ class RunQueue:
             self._job = job = self._waiting.popleft()
             job.listener, job.ended = self._heard, self._ended
             job.start()
-            if self._job is job:  # and not over already
-                self._activity = Activity(job.request.title, self.cancel)
+            QTimer.singleShot(0, partial(self._enter_list, job))
         self._tell()
 
+    def _enter_list(self, job: RemovalJob) -> None:
+        """Let napari list a run; it lets other events in meanwhile, so never from inside one, and the run may then be over."""
+        if self._is_on(job):
+            self._activity = Activity(job.request.title, self.cancel)
+            if not self._is_on(job):
+                self._leave_list()
+            elif self._last:
+                self._activity.show(self._last)
+
+    def _is_on(self, job: RemovalJob) -> bool:
+        return self._job is job and job.wanted and self._listener is not None
+
     def _heard(self, report: Report) -> None:
+        self._last = report
         if self._listener:
             self._listener(report)
         if report.phase in ("complete", "cancelled", "failed"):
