@@ -127,6 +127,13 @@ def hdf5_pattern_in_virtual(folder: Path) -> Path:
     return virtual(folder, "deep/../../secret.h5")
 
 
+def hdf5_other_rank_in_virtual(folder: Path) -> Path:
+    """Not outside, but what HDF5 2.0 reads beyond its memory for."""
+    with h5py.File(folder / "part.h5", "w") as file:
+        file["cube"] = [5, 4, 3, 3, 2, 1]
+    return virtual(folder, "part.h5")
+
+
 def hdf5_axis_outside(folder: Path) -> Path:
     with h5py.File(folder / "a.h5", "w") as file:
         file["cube"] = STACK
@@ -146,7 +153,7 @@ OUTSIDE = {
     one.__name__.replace("_", " "): one
     for one in (
         link_zarr_chunk, link_zarr_array, link_tiff, link_envi_data, link_axis, ome_set_outside,
-        hdf5_external_in_virtual, hdf5_link_in_virtual, hdf5_pattern_in_virtual, hdf5_axis_outside,
+        hdf5_external_in_virtual, hdf5_link_in_virtual, hdf5_pattern_in_virtual, hdf5_axis_outside, hdf5_other_rank_in_virtual,
     )
 }  # fmt: skip
 
@@ -154,7 +161,7 @@ OUTSIDE = {
 @pytest.mark.parametrize("way", OUTSIDE)
 def test_no_way_leads_out_of_the_folder(inside: Path, way: str) -> None:
     path = OUTSIDE[way](inside)
-    with refused(inside.parent, "secret|not there or a link"):
+    with refused(inside.parent, "secret|not there or a link|takes 120 values from .cube."):
         stack = open_stack(path, wavenumber=None if "axis" in way else (1000, 1500))
         stack.load()
 

@@ -317,3 +317,14 @@ def test_real_tissue_stack_agrees_with_its_truth(shared_data: Path) -> None:
     image = truth["raman"][..., ::-1][..., band].astype("f8")
     assert np.corrcoef((below - above).ravel(), image.ravel())[0, 1] > 0.9
     assert abs(np.corrcoef((below - above).ravel(), image.T.ravel())[0, 1]) < 0.5
+
+
+def test_a_virtual_stack_of_parts_in_the_same_folder(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "part.h5", "w") as file:
+        file["cube"], file["row"] = IMAGE, IMAGE[0]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        layout = h5py.VirtualLayout((4, 4, W), "u2")
+        layout[:3] = h5py.VirtualSource("part.h5", "cube", IMAGE.shape)[::1]
+        layout[3] = h5py.VirtualSource("part.h5", "row", IMAGE.shape[1:])
+        file.create_virtual_dataset("cube", layout)
+    np.testing.assert_array_equal(open_stack(tmp_path / "a.h5", wavenumber=(1, 2))["cars"], [*IMAGE, IMAGE[0]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 from contextlib import closing
@@ -25,6 +26,7 @@ def main() -> int:
     asked.add_argument("--number", type=int, default=0, help="of the first round: another one gives other cases")
     asked.add_argument("--only", nargs="*", default=list(SEEDS), help="names of seeds")
     given = asked.parse_args()
+    logging.getLogger("napari_crimson").setLevel(logging.ERROR)  # what is said of writing the good inputs
     tallies, start, number = {name: Tally() for name in given.only}, time.monotonic(), given.number
     until = start + given.seconds
     seen: set[str] = set()

@@ -7,6 +7,7 @@ the other files are not followed, as they are not in the first.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -35,7 +36,7 @@ def check_sources(path: Path, dataset: h5py.Dataset, *, steps: int = 0) -> None:
         return
     if steps >= _MOST_STEPS:
         raise CrimsonError(f"{where} takes its values from one file after the other; {_CURE}")
-    for name, part in {(source.file_name, source.dset_name) for source in dataset.virtual_sources()}:
+    for name, part, wanted in {(one.file_name, one.dset_name, _wanted(one)) for one in dataset.virtual_sources()}:
         if "%" in name or "%" in part:
             raise CrimsonError(f"{where} takes its values from files of the pattern {name}, which is not read; {_CURE}")
         other = path if name == "." else path.parent / name
@@ -46,9 +47,21 @@ def check_sources(path: Path, dataset: h5py.Dataset, *, steps: int = 0) -> None:
                 source = _without_links(file, part)
                 if source is None:
                     raise CrimsonError(f"{where} takes its values from '{part}' in {other}, which is not there or a link; {_CURE}")
+                fits = wanted in (f"{source.size} values", f"an array of rank {source.ndim}")
+                if not fits or source.dtype.kind not in "iufcb":  # the library itself does not look, and crashes
+                    raise CrimsonError(
+                        f"{where} takes {wanted} from '{part}' in {other}, which is {source.dtype} of shape {source.shape}; {_CURE}"
+                    )
                 check_sources(other, source, steps=steps + 1)
         except OSError as error:
             raise CrimsonError(f"{where} takes its values from {other}, which cannot be opened ({error}); put it there") from error
+
+
+def _wanted(source: Any) -> str:
+    """What a part of a virtual dataset takes: all values there are, or a part of an array of so many dimensions."""
+    if source.src_space.get_select_type() == h5py.h5s.SEL_ALL:
+        return f"{source.vspace.get_select_npoints()} values"
+    return f"an array of rank {len(source.src_space.shape)}"
 
 
 def _without_links(file: h5py.File, name: str) -> h5py.Dataset | None:

@@ -14,6 +14,7 @@ from typing import Any
 import xarray as xr
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.io.inside import check_inside
 from napari_crimson.io.ome_zarr import NAMESPACE
 from napari_crimson.pipeline.pipeline import GIVEN, NONE, OWN, Pipeline
 from napari_crimson.pipeline.steps import Step
@@ -105,6 +106,7 @@ def _text(path: Path) -> str:
 
 def _recipe_of_result(path: Path) -> str:
     text, record = None, path / "zarr.json"
+    check_inside(record, path, of=path)
     with suppress(ValueError, KeyError, TypeError, RecursionError):
         text = json.loads(_text(record))["attributes"][NAMESPACE]["recipe"] if record.is_file() else None
     if not isinstance(text, str):
