@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from napari_crimson.blocks import pixels
 from napari_crimson.dry_sink import DrySink
 from napari_crimson.errors import CrimsonError
-from napari_crimson.remove import Removal
+from napari_crimson.printable import bytes_in_words
+from napari_crimson.removal import Removal
 from napari_crimson.remover import FunctionRemover
 from napari_crimson.stopping import Heed
 
@@ -80,7 +81,7 @@ class Estimate:
         tight = "; it may become full" if self.output and self.room < _TIGHT * self.size else ""
         return [
             f"{shape}, {self.blocks} block{'s' * (self.blocks > 1)}{done}",
-            f"{_bytes(self.size)} {where}, {_bytes(self.room)} free{tight}",
+            f"{bytes_in_words(self.size)} {where}, {bytes_in_words(self.room)} free{tight}",
             self._time(),
         ]
 
@@ -170,14 +171,6 @@ def _key(removal: Removal) -> str:
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
     digest.update(np.ascontiguousarray(correction.wavenumber).tobytes())
     return digest.hexdigest()
-
-
-def _bytes(size: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
 
 
 def _about(seconds: float) -> str:

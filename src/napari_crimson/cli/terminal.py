@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from napari_crimson.io.found import IMAGES
-from napari_crimson.printable import printable
+from napari_crimson.printable import bytes_in_words, printable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,7 +50,7 @@ def describe(stack: xr.Dataset) -> list[tuple[str, str]]:
         ("holds", ", ".join(map(str, stack.data_vars))),
         ("shape", " × ".join(f"{size} {dim}" for dim, size in image.sizes.items())),
         ("wavenumber", f"{axis[0]:.6g} to {axis[-1]:.6g} cm⁻¹{step}"),
-        ("type", f"{image.dtype}, {_bytes(image.nbytes)}"),
+        ("type", f"{image.dtype}, {bytes_in_words(image.nbytes)}"),
         ("pixel step", ", ".join(f"{dim} {value:.4g} µm" for dim, value in steps.items()) or "not told"),
         ("dark", "yes" if "dark" in stack else "none"),
         ("reference", "yes" if "reference" in stack else "none"),
@@ -81,8 +81,3 @@ def duration(seconds: float) -> str:
     whole = round(seconds) if seconds < 1e8 else 0
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
-
-
-def _bytes(size: int) -> str:
-    power = min((len(str(size)) - 1) // 3, 4)
-    return f"{size / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
