@@ -184,6 +184,17 @@ def test_the_result_of_another_job_is_kept_unless_told_otherwise(path):
     assert np.isnan(anew.lazy("raman").compute()).all()
 
 
+def test_another_job_whose_list_is_lost_is_kept_as_well(path):
+    sink = make(path)
+    write(sink, [0])
+    sink.close()
+    (path / "raman" / "blocks.txt").unlink()
+    with pytest.raises(CrimsonError, match="resume=False"):
+        make(path, fingerprint="f2")
+    assert np.isfinite(xr.open_zarr(path)["raman"].values).any()
+    assert make(path).finished() == {}
+
+
 def test_what_is_not_ours_is_never_touched(path):
     path.mkdir()
     (path / "thesis.txt").write_text("years of work")

@@ -247,8 +247,7 @@ def earlier_blocks(path: Path, names: Sequence[str], noted: Mapping[str, Any], *
         done: dict[int, Done] | None = _listed(ours)
     else:
         done = _journal(path, names).read(ours["fingerprint"], mend=mend)
-    if done is not None:
-        _check_same(path, ours, noted, damaged=sum(bool(one.damage) for one in done.values()), redo=redo)
+    _check_same(path, ours, noted, damaged=sum(bool(one.damage) for one in (done or {}).values()), redo=redo)
     return done
 
 
