@@ -37,7 +37,7 @@ def take_spectrum(name: str) -> None:
         viewer.layers.selection.active = image
         dock.controls.regions.setCurrentText("region")
         settle()
-        for y, x, pins in ((40, 40, True), (60, 100, True), (72, 76, False)):
+        for y, x, pins in ((40, 40, True), (60, 100, True), (88, 51, False)):
             point(viewer, image, y, x, pins=pins)
         wait_until(lambda: dock.looked is not None and not dock.looked.loading and not dock.newest.busy)
         photograph(viewer, name)

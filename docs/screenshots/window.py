@@ -18,7 +18,7 @@ __all__ = ["FOLDER", "click", "keep", "open_dock", "photograph", "place_of", "se
 
 FOLDER = Path(__file__).parents[1] / "images"
 CH_STRETCH_CM1 = 2850.0
-COLOURS = 256  # of a picture: more than the eye misses, and a third of the bytes
+COLOURS, GREYS = 128, 128  # of a picture's palette: all that is grey, and what else there is; a third of the bytes
 PATIENCE_S = 300.0
 
 
@@ -99,5 +99,8 @@ def keep(picture: Image.Image | QWidget, name: str) -> None:
         size = (grabbed.width(), grabbed.height())
         picture = Image.frombytes("RGB", size, rows, "raw", "RGB", grabbed.bytesPerLine())
     FOLDER.mkdir(exist_ok=True)
-    reduced = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    reduced.save(FOLDER / f"{name}.png", optimize=True)
+    colour = picture.convert("RGB")
+    palette = Image.new("P", (1, 1))
+    found = colour.quantize(COLOURS, method=Image.Quantize.FASTOCTREE).getpalette()[: 3 * COLOURS]
+    palette.putpalette([*found, *(2 * grey for grey in range(GREYS) for _ in "rgb")])
+    colour.quantize(palette=palette, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
