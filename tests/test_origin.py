@@ -60,6 +60,9 @@ def test_a_folder_is_known_by_all_its_files_but_not_by_the_result_within(file: P
     result.mkdir()
     (result / "zarr.json").write_text("{}")
     (folder / "out.zarr.lock").write_text("held")
+    (folder / ".out.zarr.unfinished").mkdir()
+    (folder / ".out.zarr.unfinished" / "zarr.json").write_text("{}")
+    (folder / "Thumbs.db").write_text("somebody looked")
     assert changes(before, origin_of(str(folder), CARS, apart_from=result)) == ""
     (folder / "second.h5").write_bytes(b"new")
     assert "1 files then, 2 now" in changes(before, origin_of(str(folder), CARS, apart_from=result))

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Done", "Journal", "replace_file", "to_disk"]
+__all__ = ["Done", "Journal", "aside", "replace_file", "to_disk"]
 
 _AT_ONCE = 16
 _UNKNOWN = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # of a share that cannot flush, folders above all
@@ -30,6 +30,11 @@ class Done:
 
     bad_pixels: int
     damage: str = ""
+
+
+def aside(path: Path) -> tuple[Path, Path]:
+    """What may stand beside a result for a moment: it before it is whole, and an earlier one that is being deleted."""
+    return path.with_name(f".{path.name}.unfinished"), path.with_name(f".{path.name}.replaced")
 
 
 class Journal:

@@ -17,9 +17,11 @@ import numpy as np
 
 from napari_crimson.errors import DamagedError
 from napari_crimson.faults import read_fault
+from napari_crimson.journal import aside
 
 __all__ = ["changes", "files_behind", "origin_of", "same_pixels"]
 
+_BROWSED = (".DS_Store", "Thumbs.db", "desktop.ini")  # what looking into a folder leaves there
 _SAMPLE_BYTES, _SAMPLES = 2**16, 16  # a mebibyte of each file; of a folder, of as many files
 _CLOCK_S = 2.0  # what file systems round times to
 
@@ -75,9 +77,11 @@ def _files(path: Path, apart_from: Path | None) -> dict[str, Path]:
     if not path.is_dir():
         return {path.name: path}
     kept: dict[str, Path] = {}
+    ours = () if apart_from is None else (apart_from, *aside(apart_from))
     for folder, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if apart_from is None or (Path(folder) / name).resolve() != apart_from.resolve()]
-        kept |= {str((Path(folder) / name).relative_to(path)): Path(folder) / name for name in names if not name.endswith(".lock")}
+        folders[:] = [name for name in folders if (Path(folder) / name).resolve() not in [one.resolve() for one in ours]]
+        names = [name for name in names if name not in _BROWSED and not name.endswith(".lock")]
+        kept |= {str((Path(folder) / name).relative_to(path)): Path(folder) / name for name in names}
     return dict(sorted(kept.items()))
 
 

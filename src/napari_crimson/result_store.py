@@ -16,7 +16,7 @@ from napari_crimson.blocks import Region
 from napari_crimson.errors import CrimsonError
 from napari_crimson.faults import write_fault
 from napari_crimson.io.ome_zarr import NAMESPACE, bands_first, disk_dims
-from napari_crimson.journal import replace_file, to_disk
+from napari_crimson.journal import aside, replace_file, to_disk
 from napari_crimson.stream import Results
 
 __all__ = [
@@ -80,14 +80,14 @@ def replace_attrs(path: Path, ours: Mapping[str, Any]) -> None:
 @contextmanager
 def put_in_place(path: Path) -> Iterator[Path]:
     """Give a folder to fill that takes its name `path` once it is whole and on the disk."""
-    aside = path.with_name(f".{path.name}.unfinished")
-    if aside.exists():
-        shutil.rmtree(aside)
-    yield aside
-    to_disk((file for file in aside.rglob("*") if file.is_file()), aside)
+    fresh, _ = aside(path)
+    if fresh.exists():
+        shutil.rmtree(fresh)
+    yield fresh
+    to_disk((file for file in fresh.rglob("*") if file.is_file()), fresh)
     if path.exists():
         path.rmdir()
-    aside.rename(path)
+    fresh.rename(path)
     to_disk((), path.parent)
 
 
@@ -105,7 +105,7 @@ def own_attrs(path: Path) -> dict[str, Any] | None:
 
 def clear(path: Path) -> None:
     """Delete an earlier result of ours, and only if nothing else has been put beside it."""
-    doomed = path.with_name(f".{path.name}.replaced")
+    _, doomed = aside(path)
     if doomed.exists():
         shutil.rmtree(doomed)  # of a run that was killed meanwhile
     if check_clear(path):
