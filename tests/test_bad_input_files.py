@@ -482,8 +482,8 @@ def test_deeply_nested_records(make: Callable[[Path], Path], tmp_path: Path) -> 
 # --- chunks whose own header, or stream, unpacks to far more than their place
 
 
-def zarr_with_chunk(folder: Path, chunk: bytes) -> Path:
-    zarr.create_array(folder / "a.zarr", data=STACK, chunks=(4, 5, 6), compressors=zarr.codecs.ZstdCodec())
+def zarr_with_chunk(folder: Path, chunk: bytes, codec: Any) -> Path:
+    zarr.create_array(folder / "a.zarr", data=STACK, chunks=(4, 5, 6), compressors=codec)
     (folder / "a.zarr" / "c" / "0" / "0" / "0").write_bytes(chunk)
     return folder / "a.zarr"
 
@@ -492,17 +492,19 @@ def zstd_of_zeros(folder: Path) -> Path:
     """A frame that says 1 GiB, of blocks that each repeat one byte 128 KiB times (RFC 8878)."""
     block = ((2**17 << 3) | 0b010).to_bytes(3, "little") + b"\0"
     last = ((2**17 << 3) | 0b011).to_bytes(3, "little") + b"\0"
-    return zarr_with_chunk(folder, b"\x28\xb5\x2f\xfd" + bytes([0b10_1_00000]) + struct.pack("<I", 2**30) + block * (2**13 - 1) + last)
+    return zarr_with_chunk(
+        folder, b"\x28\xb5\x2f\xfd" + bytes([0b10_1_00000]) + struct.pack("<I", 2**30) + block * (2**13 - 1) + last, zarr.codecs.ZstdCodec()
+    )
 
 
 def blosc_of_gigabytes(folder: Path) -> Path:
-    return zarr_with_chunk(folder, struct.pack("<BBBBIII", 2, 1, 1, 2, 2**31 - 17, 2**20, 20) + bytes(4))
+    return zarr_with_chunk(folder, struct.pack("<BBBBIII", 2, 1, 1, 2, 2**31 - 17, 2**20, 20) + bytes(4), zarr.codecs.BloscCodec())
 
 
 def gzip_of_zeros(folder: Path) -> Path:
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     first, second = (packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
-    return zarr_with_chunk(folder, first + 63 * second)
+    return zarr_with_chunk(folder, first + 63 * second, zarr.codecs.GzipCodec())
 
 
 def hdf5_stream(folder: Path) -> Path:

@@ -15,7 +15,7 @@ pytest.importorskip("hypothesis", reason='no hypothesis: pip install "napari-cri
 from fuzzing.campaign import Tally, Worker, as_text, fuzz
 from fuzzing.seeds import SEEDS
 
-CASES = 40
+CASES = 24
 
 
 @pytest.fixture(scope="module")

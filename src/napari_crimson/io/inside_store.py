@@ -26,6 +26,8 @@ class InsideStore(LocalStore):
         On reading such a key.
     """
 
+    codecs: frozenset[str] = frozenset()  # of the array that is read: names, by which it is told what a chunk may become
+
     async def get(self, key: str, *args: Any, **kwargs: Any) -> Any:
         """Get a value, if it lies in the folder."""
         self._check(key)
@@ -51,9 +53,9 @@ class InsideStore(LocalStore):
             raise CrimsonError(f"{path}: {path.stat().st_size:,} bytes are too many for the description of an array or group")
 
     def _looked_at(self, key: str, value: Any) -> Any:
-        if value is not None:
+        if value is not None and self.codecs:
             try:
-                check_stream(value.as_numpy_array().data)
+                check_stream(value.as_numpy_array().data, self.codecs)
             except ValueError as error:
-                raise DamagedError(f"{self.root / key}: {error}; the file is damaged: copy it again") from error
+                raise DamagedError(f"{self.root / key}: {error}; is it whole? Copy it again") from error
         return value

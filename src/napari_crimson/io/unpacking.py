@@ -17,7 +17,12 @@ _MOST_PACKED = 100  # times as large as what it is packed in; measured intensiti
 _FEW_BYTES = 2**18  # of deflate become 256 MiB at the most, so that they need no look
 _FEW_LZMA_BYTES = 2**15  # of lzma likewise
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_STREAMS: dict[bytes, Any] = {b"\x1f\x8b": lambda: zlib.decompressobj(31), b"BZh": bz2.BZ2Decompressor, b"\xfd7zXZ": lzma.LZMADecompressor}
+_STREAMS: tuple[tuple[str, Any, int], ...] = (  # name, what unpacks them in part, and how many bytes need no look
+    ("gzip", lambda: zlib.decompressobj(31), _FEW_BYTES),
+    ("zlib", zlib.decompressobj, _FEW_BYTES),
+    ("bz2", bz2.BZ2Decompressor, 0),
+    ("lzma", lzma.LZMADecompressor, _FEW_LZMA_BYTES),
+)
 _DEFLATE, _LZMA = (8, 32946, 50013), (34925,)  # as TIFF numbers them
 
 
@@ -68,29 +73,36 @@ def check_unpacking(data: bytes, compression: int, wanted: int) -> None:
         raise ValueError(f"{len(data):,} bytes unpack to more than twice the {wanted:,} there should be")
 
 
-def check_stream(data: memoryview) -> None:
-    """Refuse a chunk that says, or where it does not say shows, that it unpacks to more than is unpacked at once.
+def check_stream(data: memoryview, codecs: frozenset[str]) -> None:
+    """Refuse a chunk of a Zarr that says, or where it does not say shows, that it unpacks to more than is unpacked at once.
 
-    Of what zstd, blosc, gzip, bzip2 and xz begin with; anything else is taken for what it is.
+    Parameters
+    ----------
+    data : memoryview
+        The chunk; or, of a shard, a piece of it.
+    codecs : set of str
+        Names of what it is packed with.
 
     Raises
     ------
     ValueError
         If it does.
     """
-    head = bytes(data[:32])
-    size = _zstd_size(head) if head.startswith(_ZSTD) else _blosc_size(head, len(data))
-    stream = next((make for sign, make in _STREAMS.items() if head.startswith(sign)), None)
-    if stream is not None and len(data) > (_FEW_BYTES if head.startswith(b"\x1f") else _FEW_LZMA_BYTES):
-        size = len(stream().decompress(data, _MOST_PIECE_BYTES + 1))
+    head, size = bytes(data[:32]), 0
+    if "zstd" in codecs and head.startswith(_ZSTD):
+        size = _zstd_size(head)
+    elif "blosc" in codecs and ("sharding" not in codecs or int.from_bytes(head[12:16], "little") == len(data)):
+        size = int.from_bytes(head[4:8], "little")  # version, …, size, block, packed size: 16 bytes
+    elif "lz4" in codecs and "sharding" not in codecs:
+        size = int.from_bytes(head[:4], "little")
+    for name, make, few in _STREAMS:
+        if name in codecs and len(data) > few:
+            try:
+                size = max(size, len(make().decompress(data, _MOST_PIECE_BYTES + 1)))
+            except (zlib.error, OSError, lzma.LZMAError):  # not the whole of a stream: its reader will say so
+                continue
     if size > _MOST_PIECE_BYTES:
         raise ValueError(f"a chunk of {len(data):,} bytes unpacks to {size / 2**20:,.0f} MiB or more")
-
-
-def _blosc_size(head: bytes, packed: int) -> int:
-    """What a chunk of blosc unpacks to, by its header of 16 bytes: version, …, size, block, packed size; 0 for what is none."""
-    is_blosc = head[:1] in (b"\1", b"\2") and int.from_bytes(head[12:16], "little") == packed
-    return int.from_bytes(head[4:8], "little") if is_blosc else 0
 
 
 def _zstd_size(head: bytes) -> int:

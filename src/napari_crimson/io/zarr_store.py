@@ -118,7 +118,7 @@ def _turned(path: Path, key: str, array: Array, dims: tuple[str, ...]) -> FileAr
 
 
 def _read(box: Box, *, path: Path, key: str, decode: tuple[float, float] | None) -> NDArray[Any]:
-    values = np.asarray(zarr.open_array(InsideStore(path, read_only=True), path=key, mode="r")[box])
+    values = _take(zarr.open_array(InsideStore(path, read_only=True), path=key, mode="r"), box)
     if not path.exists():  # gone while it was read: a chunk that is missing is taken for one that was never written
         raise FileNotFoundError(f"{path} is gone")
     if decode is not None:
@@ -126,14 +126,31 @@ def _read(box: Box, *, path: Path, key: str, decode: tuple[float, float] | None)
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _check(path: Path, key: str, array: Array) -> None:
-    where = f"{path}: '{key}'" if key else f"{path}:"
-    codecs = [
+def _take(array: Array, box: Any) -> NDArray[Any]:
+    """Read a part of an array, with its store told how the chunks are packed."""
+    if isinstance(array.store, InsideStore):
+        array.store.codecs = _codecs(array)
+    return np.asarray(array[box])
+
+
+def _codecs(array: Array) -> frozenset[str]:
+    """Names of the codecs of an array, and of those within others."""
+    waiting: list[Any] = [
         *(getattr(array.metadata, "filters", None) or ()),
         getattr(array.metadata, "compressor", None),
         *getattr(array.metadata, "codecs", ()),
     ]
-    if any("pickle" in str(getattr(codec, "codec_id", getattr(codec, "codec_name", ""))).lower() for codec in codecs):
+    names = set()
+    while waiting:
+        codec = waiting.pop()
+        waiting += getattr(codec, "codecs", ())
+        names.add(str(getattr(codec, "codec_id", None) or getattr(codec, "codec_name", None) or type(codec).__name__).lower())
+    return frozenset(name.removeprefix("numcodecs.").removesuffix("codec") for name in names)
+
+
+def _check(path: Path, key: str, array: Array) -> None:
+    where = f"{path}: '{key}'" if key else f"{path}:"
+    if any("pickle" in name for name in _codecs(array)):
         raise CrimsonError(f"{where} is stored as Python pickles, which run code when read, and is refused; save it again as plain numbers")
     if np.dtype(array.dtype).kind not in "iufcb":
         raise CrimsonError(f"{where} holds values of type {array.dtype}, expected integers or floats; choose another with name=")
@@ -157,7 +174,10 @@ def _attrs(node: Array | zarr.Group) -> dict[str, Any]:
 
 
 def _values(array: Array) -> NDArray[np.float64]:
-    return np.asarray(array[:], dtype=np.float64)
+    path, size = Path(str(getattr(array.store, "root", ""))), prod(array.shape) * array.dtype.itemsize
+    _check(path, array.path, array)
+    check_piece(path, f"the values of '{array.path}', {array.shape},", size, "they are too many for an axis or a spectrum")
+    return np.asarray(_take(array, slice(None)), dtype=np.float64)
 
 
 def _dims(array: Array, image: Mapping[str, Any]) -> tuple[str, ...]:
