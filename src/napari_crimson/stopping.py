@@ -18,7 +18,7 @@ Heed = Callable[[], object]  # called again and again; whatever it raises ends t
 Results = Mapping[str, NDArray[np.float32]]
 
 _FEWEST = 16  # spectra of a slice: fewer waste what a remover does once for all
-_SHORT_S, _LONG_S = 0.1, 0.4  # of a slice: below, the next is larger, above, smaller
+_SHORT_S, _LONG_S = 0.2, 0.8  # of a slice: below, the next is larger, above, smaller
 _LISTEN_S = 0.05
 
 

@@ -149,7 +149,10 @@ class NetworkRemover(Remover):
 
     def _on_cores(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Spectra, Spectra]]:
         """Run the network over batches, one to a core at a time."""
-        cuts = _cut(len(spectra), max(1, self._points // axis.grid.numel()))
+        size = max(1, self._points // axis.grid.numel())
+        if len(spectra) < size * CPU_CORES:  # a slice of a block: each core has a share of it
+            size = min(size, _MIDDLING, max(_FEW, -(-len(spectra) // CPU_CORES)))
+        cuts = _cut(len(spectra), size)
 
         def answer(rows: slice) -> tuple[slice, Spectra, Spectra]:
             with one_core():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_crimson.remove import Removal
+    from napari_crimson.sinks import MemorySink
 
 __all__ = ["RemovalJob", "tell"]
 
@@ -52,7 +53,7 @@ class RemovalJob(BackgroundJob):
         self.request = request
         self.live: LiveLayer | None = None
         self._viewer = viewer
-        self._earlier = stopped_sinks(viewer)
+        self._earlier: list[MemorySink] = []
         request.source.events.data.connect(self._source_changed)
         viewer.layers.events.removed.connect(self._layer_removed)
 
