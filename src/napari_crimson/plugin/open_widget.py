@@ -19,7 +19,7 @@ from napari_crimson.plugin.looks import align_labels, explain_rows
 from napari_crimson.plugin.preferences import keep_memory_limit
 from napari_crimson.plugin.readout import show_wavenumber
 from napari_crimson.plugin.remove.job import tell
-from napari_crimson.plugin.remove.settings import needs_axis
+from napari_crimson.plugin.stack_layers import needs_axis
 from napari_crimson.plugin.typed_axis import HELP, wavenumber_from_text
 
 if TYPE_CHECKING:

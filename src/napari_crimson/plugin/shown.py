@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_crimson.analysis.band_names import Band, BandLike, band_of, bands_at
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import axis_of_layer
+from napari_crimson.plugin.stack_layers import is_stack
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -25,11 +26,11 @@ def stacks_seen(viewer: ViewerModel) -> Iterator[Image]:
     None where a stack without an axis is selected: what the slider means for that one, nobody has said.
     """
     active = viewer.layers.selection.active
-    chosen = active if _is_stack(active) else None
+    chosen = active if is_stack(active) else None
     if chosen is not None and axis_of_layer(chosen) is None:
         return
     for layer in (*([chosen] if chosen is not None else []), *reversed(viewer.layers)):
-        axis = axis_of_layer(layer) if _is_stack(layer) else None
+        axis = axis_of_layer(layer) if is_stack(layer) else None
         if axis is not None and len(axis) == layer.data.shape[0] and layer.visible:
             yield layer
 
@@ -91,7 +92,3 @@ def go_to(viewer: ViewerModel, band: BandLike, *, layer: Image | None = None) ->
     plane = int(np.abs(axis - band_on_axis(band, axis).centre_cm1).argmin())
     show_plane(viewer, layer, plane)
     return float(axis[plane])
-
-
-def _is_stack(layer: Any) -> bool:
-    return isinstance(layer, Image) and not layer.rgb and layer.ndim >= 3

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from napari_crimson.errors import CrimsonError
+from napari.layers import Image
 
-__all__ = ["BUTTON", "BUTTON_HELP", "EXAMPLE", "HELP", "number_from_text", "numbers_from_text", "wavenumber_from_text"]
+from napari_crimson.errors import CrimsonError
+from napari_crimson.io.axis import given_axis
+from napari_crimson.plugin.layers import give_axis
+from napari_crimson.plugin.stack_layers import needs_axis
+
+__all__ = ["BUTTON", "BUTTON_HELP", "EXAMPLE", "HELP", "number_from_text", "numbers_from_text", "take_typed_axis", "wavenumber_from_text"]
 
 EXAMPLE = "first, last in cm⁻¹, or a file"
 HELP = (
@@ -68,3 +73,16 @@ def number_from_text(text: str, of: str) -> float:
     if len(found) != 1:
         raise CrimsonError(f"{of}: '{text.strip()[:40]}' is {len(found)} numbers; give one, with a dot for the decimal point")
     return found[0]
+
+
+def take_typed_axis(layer: Image, text: str) -> None:
+    """Give a layer the axis that was typed, if anything was and it has none of its own.
+
+    Raises
+    ------
+    CrimsonError
+        If what was typed is no axis for it.
+    """
+    typed = wavenumber_from_text(text) if needs_axis(layer) else None
+    if typed is not None:
+        give_axis(layer, given_axis(typed, layer.data.shape[0]))

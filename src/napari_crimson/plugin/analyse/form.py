@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_crimson.plugin.analyse.pages import PAGES, Page, UnmixPage
 from napari_crimson.plugin.layer_box import LayerBox
-from napari_crimson.plugin.layers import KEY, axis_of_layer
+from napari_crimson.plugin.layers import axis_of_layer
 from napari_crimson.plugin.plot.plot import SpectrumPlot
 from napari_crimson.plugin.report import Report
+from napari_crimson.plugin.stack_layers import is_corrected, is_stack, variable_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_crimson.plugin.analyse.tasks import Outcome
 
-__all__ = ["AnalyseForm", "is_corrected"]
+__all__ = ["AnalyseForm"]
 
 _MIN_WIDTH_PX = 320
 _STEPS = 1000  # of the progress bar
@@ -32,7 +32,7 @@ class AnalyseForm:
 
     def __init__(self, dock: QWidget, viewer: ViewerModel) -> None:
         self._viewer = viewer
-        self.stack = LayerBox(viewer, is_stack_with_axis)
+        self.stack = LayerBox(viewer, _has_axis)
         self.choose_corrected()
         self.what, self.pages = QComboBox(), [kind() for kind in PAGES]
         self.what.addItems([kind.title for kind in PAGES])
@@ -60,7 +60,7 @@ class AnalyseForm:
 
     def choose_corrected(self) -> None:
         """Choose the newest corrected stack, where there is one."""
-        found = [layer for layer in self._viewer.layers if is_corrected(layer)]
+        found = [layer for layer in self._viewer.layers if _has_axis(layer) and is_corrected(layer)]
         if found and not (self.stack.layer and is_corrected(self.stack.layer)):
             self.stack.layer = found[-1]
 
@@ -137,14 +137,9 @@ class AnalyseForm:
         dock.setMinimumWidth(_MIN_WIDTH_PX)
 
 
-def is_stack_with_axis(layer: Any) -> bool:
+def _has_axis(layer: Any) -> bool:
     """Tell whether a layer is a stack that knows its wavenumbers, and no standard deviation."""
-    if not isinstance(layer, Image) or layer.rgb or layer.ndim < 3:
+    if not is_stack(layer) or variable_of(layer) == "uncertainty":
         return False
     axis = axis_of_layer(layer)
-    return axis is not None and np.size(axis) == layer.data.shape[0] and layer.metadata[KEY].get("variable") != "uncertainty"
-
-
-def is_corrected(layer: Any) -> bool:
-    """Tell whether a layer is a corrected stack."""
-    return is_stack_with_axis(layer) and layer.metadata[KEY].get("variable") == "raman"
+    return axis is not None and np.size(axis) == layer.data.shape[0]

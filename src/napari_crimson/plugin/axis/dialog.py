@@ -30,8 +30,8 @@ from napari_crimson.plugin.layers import KEY, give_axis, plane_shown
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.readout import show_wavenumber
-from napari_crimson.plugin.remove.settings import is_measured, needs_axis
 from napari_crimson.plugin.shown import show_plane
+from napari_crimson.plugin.stack_layers import is_measured, needs_axis
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -40,7 +40,7 @@ def open_and_ask(viewer: Viewer, path: Path, *, wavelength_nm: Any = None) -> li
     from qtpy.QtCore import QTimer
 
     from napari_crimson.plugin.axis.dialog import ask_for_axis
-    from napari_crimson.plugin.remove.settings import needs_axis
+    from napari_crimson.plugin.stack_layers import needs_axis
 
     layers = layers_without_axis(path, wavelength_nm=wavelength_nm)
     source = layers[0][1]["metadata"][KEY]["source"]

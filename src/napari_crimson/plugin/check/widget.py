@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QEvent, Qt
@@ -12,9 +12,9 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.check.job import CheckJob
 from napari_crimson.plugin.layer_box import LayerBox
-from napari_crimson.plugin.layers import KEY, stack_from_layer
-from napari_crimson.plugin.remove.settings import is_measured
+from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.report import Report, part_done, status_text
+from napari_crimson.plugin.stack_layers import is_corrected, is_measured
 
 if TYPE_CHECKING:
     import napari
@@ -41,7 +41,7 @@ class CheckWidget(QWidget):
         self._viewer = napari_viewer
         self._job: CheckJob | None = None
         self._closed = False
-        self.answer, self.measured = LayerBox(napari_viewer, _is_answer), LayerBox(napari_viewer, is_measured)
+        self.answer, self.measured = LayerBox(napari_viewer, is_corrected), LayerBox(napari_viewer, is_measured)
         self.check, self.cancel_button = QPushButton("Check"), QPushButton("Cancel")
         self.bar, self.status = QProgressBar(), QLabel()
         self._lay_out()
@@ -159,8 +159,3 @@ class CheckWidget(QWidget):
         if self._job:
             self._job.listener = None
             self._job.cancel()
-
-
-def _is_answer(layer: Any) -> bool:
-    """Tell whether a layer is a corrected stack."""
-    return bool(layer.metadata.get(KEY, {}).get("variable") == "raman")

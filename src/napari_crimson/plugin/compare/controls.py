@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from napari_crimson.plugin.compare.work import ALL
 from napari_crimson.plugin.layer_box import LayerBox
-from napari_crimson.plugin.layers import KEY
 from napari_crimson.plugin.pointing.marks import is_marks
 from napari_crimson.plugin.remover_names import RemoverNames
+from napari_crimson.plugin.stack_layers import is_corrected, is_measured
 from napari_crimson.remover import removers
 
 if TYPE_CHECKING:
@@ -42,8 +41,8 @@ class CompareControls(QWidget):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
-        self.stack = LayerBox(viewer, lambda layer: _is_stack(layer, "cars"))
-        self.truth = LayerBox(viewer, lambda layer: _is_stack(layer, "raman"), none="first remover")
+        self.stack = LayerBox(viewer, is_measured)
+        self.truth = LayerBox(viewer, is_corrected, none="first remover")
         self.marks = LayerBox(viewer, is_marks, none="clicked pixel")
         self.mark = QComboBox()
         self.below = QComboBox()
@@ -146,10 +145,3 @@ def _row(wide: QWidget, narrow: QWidget) -> QHBoxLayout:
     row.addWidget(wide, 2)
     row.addWidget(narrow, 1)
     return row
-
-
-def _is_stack(layer: Any, variable: str) -> bool:
-    """Tell whether a layer is a stack of `variable`; of another reader's it is taken to be measured."""
-    if not isinstance(layer, Image) or layer.rgb or layer.ndim < 3:
-        return False
-    return bool(layer.metadata.get(KEY, {}).get("variable", "cars") == variable)

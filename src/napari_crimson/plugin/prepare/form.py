@@ -11,8 +11,8 @@ from napari_crimson.plugin.axis.dialog import ask_for_axis
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.prepare.steps_editor import StepsEditor
-from napari_crimson.plugin.remove.settings import is_measured, needs_axis
 from napari_crimson.plugin.report import Report, part_done, status_text
+from napari_crimson.plugin.stack_layers import is_measured, needs_axis
 from napari_crimson.plugin.typed_axis import BUTTON, BUTTON_HELP, EXAMPLE, HELP
 
 if TYPE_CHECKING:

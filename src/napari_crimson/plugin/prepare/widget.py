@@ -17,9 +17,9 @@ from napari_crimson.plugin.prepare.form import PrepareForm
 from napari_crimson.plugin.prepare.job import PrepareJob
 from napari_crimson.plugin.prepare.recipe_menu import RecipeMenu
 from napari_crimson.plugin.prepare.svd_dialog import SVDDialog
-from napari_crimson.plugin.remove.settings import take_typed_axis
 from napari_crimson.plugin.remove.widget import RemoveWidget
 from napari_crimson.plugin.report import Report
+from napari_crimson.plugin.typed_axis import take_typed_axis
 from napari_crimson.prepare import SVDSettings
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from napari_crimson.io.axis import given_axis
 from napari_crimson.plugin.layers import (
     KEY,
     axis_of_layer,
-    give_axis,
     plane_shown,
     spectrum_from_layer,
     stack_from_layer,
@@ -26,13 +25,14 @@ from napari_crimson.plugin.looks import align_labels, fit_text
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.preferences import offered_removers, preferences
 from napari_crimson.plugin.readout import show_wavenumber
-from napari_crimson.plugin.typed_axis import BUTTON, BUTTON_HELP, EXAMPLE, HELP, wavenumber_from_text
+from napari_crimson.plugin.stack_layers import is_measured, is_stack, needs_axis
+from napari_crimson.plugin.typed_axis import BUTTON, BUTTON_HELP, EXAMPLE, HELP, take_typed_axis, wavenumber_from_text
 
 if TYPE_CHECKING:
     import napari
     import xarray as xr
 
-__all__ = ["RemovalSettings", "is_measured", "needs_axis", "take_typed_axis"]
+__all__ = ["RemovalSettings"]
 
 _MEMORY, _FOLDER = "in memory", "in a zarr folder"
 _OWN, _NONE = "auto", "none"
@@ -157,9 +157,9 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         source = self._layer()
         if source is None:
             return [("none", _NONE)]
-        others = [layer for layer in self._viewer.layers if _is_stack(layer) and layer.name != source.name]
+        others = [layer for layer in self._viewer.layers if is_stack(layer) and layer.name != source.name]
         fitting = [layer.name for layer in others if layer.data.shape[0] == source.data.shape[0]]
-        own = [("from the file", _OWN)] if name in _ours(source) else []
+        own = [("from the file", _OWN)] if name in source.metadata.get(KEY, {}) else []
         return [*own, ("none", _NONE), *((f"layer {other}", ("layer", other)) for other in fitting)]
 
     def _spectrum(self, choice: tuple[str, str], stack: xr.Dataset) -> Any:
@@ -237,35 +237,3 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
             self._closed = True
             self._watch.clear()
             self._viewer.dims.events.current_step.disconnect(self._show_wavenumber)
-
-
-def _ours(layer: Image) -> dict[str, Any]:
-    ours: dict[str, Any] = layer.metadata.get(KEY, {})
-    return ours
-
-
-def _is_stack(layer: Any) -> bool:
-    return isinstance(layer, Image) and not layer.rgb and layer.ndim >= 3
-
-
-def is_measured(layer: Any) -> bool:
-    """Tell whether a layer can be a stack of measured intensities."""
-    return _is_stack(layer) and _ours(layer).get("variable", "cars") == "cars"
-
-
-def needs_axis(layer: Image) -> bool:
-    """Tell whether the wavenumber axis of a layer is for the user to give."""
-    return "wavenumber" not in _ours(layer) or "given" in _ours(layer)
-
-
-def take_typed_axis(layer: Image, text: str) -> None:
-    """Give a layer the axis that was typed, if anything was and it has none of its own.
-
-    Raises
-    ------
-    CrimsonError
-        If what was typed is no axis for it.
-    """
-    typed = wavenumber_from_text(text) if needs_axis(layer) else None
-    if typed is not None:
-        give_axis(layer, given_axis(typed, layer.data.shape[0]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
@@ -13,11 +12,12 @@ from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.pointing.marks import is_marks
 from napari_crimson.plugin.preferences import preferences
 from napari_crimson.plugin.remover_names import RemoverBox
+from napari_crimson.plugin.stack_layers import is_stack
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["SpectrumControls", "is_stack"]
+__all__ = ["SpectrumControls"]
 
 NO_REMOVER = "none"
 
@@ -123,11 +123,6 @@ class SpectrumControls(QWidget):
         self.status.setToolTip("The pixel that is shown, or what is the matter.")
         self.status.setStyleSheet("background: transparent; border: none; padding: 0;")
         form.addRow(self.status)
-
-
-def is_stack(layer: Any) -> bool:
-    """Tell whether a layer may be a stack of spectra."""
-    return isinstance(layer, Image) and not layer.rgb and layer.ndim >= 3
 
 
 def _row(*controls: QWidget) -> QHBoxLayout:

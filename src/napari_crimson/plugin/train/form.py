@@ -27,8 +27,8 @@ from napari_crimson.adaptation import can_be_adapted
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import KEY, spectrum_from_layer
-from napari_crimson.plugin.remove.settings import is_measured
 from napari_crimson.plugin.remover_names import RemoverBox
+from napari_crimson.plugin.stack_layers import is_measured
 
 if TYPE_CHECKING:
     import xarray as xr
