@@ -95,7 +95,8 @@ def run_and_log(source: Path, out: Path, log: Path, remover: str) -> None:
             written(self, block, *kept)
             print("listed", block, file=file)
 
-        from napari_crimson import sinks, stream
+        from napari_crimson import stream
+        from napari_crimson.results import sinks
 
         correct_block, written = stream.correct_block, sinks.ZarrSink.write
         with (
@@ -112,7 +113,9 @@ def try_kill(times: int, blocks: int, remover: str) -> bool:
     """Kill a run at random moments, resume it, and compare with one that nothing disturbed."""
     os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # of the locks that those leave who are killed
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["napari_crimson.remove", "napari_crimson.sinks", "napari_crimson.remover.kramers_kronig", "h5py"])
+    context.set_forkserver_preload(
+        ["napari_crimson.remove", "napari_crimson.results.sinks", "napari_crimson.remover.kramers_kronig", "h5py"]
+    )
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

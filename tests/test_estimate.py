@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from napari_crimson import estimate, result_store
+from napari_crimson import estimate
 from napari_crimson.errors import CrimsonError
 from napari_crimson.estimate import Estimate, estimate_removal, measure_speed
 from napari_crimson.memory import limit_memory
 from napari_crimson.pipeline import Pipeline, Step
 from napari_crimson.remove import plan_removal
+from napari_crimson.results import store
 from napari_crimson.stack import make_stack
 
 AXIS = np.linspace(2800.0, 3100.0, 20)
@@ -130,7 +131,7 @@ def test_it_raises_what_the_run_would_raise(tmp_path: Path, monkeypatch: pytest.
             dry(tissue())
     finally:
         limit_memory(None)
-    monkeypatch.setattr(result_store, "free_space", lambda _: 100)
+    monkeypatch.setattr(store, "free_space", lambda _: 100)
     with pytest.raises(CrimsonError, match="free"):
         dry(tissue(), output=tmp_path / "new.zarr")
 

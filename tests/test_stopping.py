@@ -11,7 +11,7 @@ import pytest
 
 from napari_crimson import load_remover
 from napari_crimson.blocks import plan_blocks
-from napari_crimson.sinks import MemorySink
+from napari_crimson.results.sinks import MemorySink
 from napari_crimson.stopping import InSlices
 from napari_crimson.stream import stream
 

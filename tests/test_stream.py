@@ -10,7 +10,7 @@ import pytest
 from napari_crimson import faults
 from napari_crimson.blocks import plan_blocks
 from napari_crimson.errors import DamagedError, UnreachableError
-from napari_crimson.sinks import MemorySink
+from napari_crimson.results.sinks import MemorySink
 from napari_crimson.stream import stream
 
 SHAPE = (24, 30, 8)

@@ -30,8 +30,8 @@ from napari_crimson.correction import Correction
 from napari_crimson.errors import CrimsonError
 from napari_crimson.faults import persist
 from napari_crimson.remover import Remover
-from napari_crimson.result_store import KEPT, write_block
-from napari_crimson.sinks import ZarrSink
+from napari_crimson.results.sinks import ZarrSink
+from napari_crimson.results.store import KEPT, write_block
 from napari_crimson.stream import Correct, Progress, Sink, Tally, correct_block, read_block
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_crimson.blocks import pixels
-from napari_crimson.dry_sink import DrySink
 from napari_crimson.errors import CrimsonError
 from napari_crimson.printable import bytes_in_words
 from napari_crimson.removal import Removal
 from napari_crimson.remover import FunctionRemover
+from napari_crimson.results.dry import DrySink
 from napari_crimson.stopping import Heed
 
 __all__ = ["Estimate", "estimate_removal", "measure_speed"]

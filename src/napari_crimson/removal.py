@@ -13,9 +13,9 @@ import xarray as xr
 from napari_crimson.blocks import Region, pixels
 from napari_crimson.correction import Correction
 from napari_crimson.errors import CrimsonError, UnreachableError
-from napari_crimson.origin import changes
 from napari_crimson.printable import printable
 from napari_crimson.remover import Remover
+from napari_crimson.results.origin import changes
 from napari_crimson.stream import Loop, Progress, Sink, stream
 
 __all__ = ["Removal"]

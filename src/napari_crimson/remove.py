@@ -21,16 +21,16 @@ from numpy.typing import ArrayLike
 from napari_crimson.blocks import plan_blocks
 from napari_crimson.carried import steps_of
 from napari_crimson.correction import Correction, Data, RemoverLike, Settings, SpectrumLike, plan_correction
-from napari_crimson.dry_sink import DrySink
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.ome_zarr import fit_tile
 from napari_crimson.lazy import correct_lazily
 from napari_crimson.memory import memory_room
-from napari_crimson.origin import files_behind, origin_of
 from napari_crimson.provenance import fingerprint, history_line, record
 from napari_crimson.removal import Removal
 from napari_crimson.remover import load_remover
-from napari_crimson.sinks import MemorySink, Resume, ZarrSink
+from napari_crimson.results.dry import DrySink
+from napari_crimson.results.origin import files_behind, origin_of
+from napari_crimson.results.sinks import MemorySink, Resume, ZarrSink
 from napari_crimson.stack import PIXEL_DIMS
 from napari_crimson.stream import Progress, Sink
 

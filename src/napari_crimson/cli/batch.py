@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_crimson.pipeline import Pipeline
     from napari_crimson.remove import Removal
     from napari_crimson.remover import Remover
-    from napari_crimson.sinks import Resume
+    from napari_crimson.results.sinks import Resume
     from napari_crimson.stream import Loop
 
 __all__ = ["Job", "Outcome", "axis_from_option", "output_paths", "pipeline_from_options", "spectrum_from_option"]

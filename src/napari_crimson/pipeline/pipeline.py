@@ -19,7 +19,7 @@ from napari_crimson.pipeline.steps import Step
 from napari_crimson.provenance import GIVEN
 from napari_crimson.remove import Removal, plan_removal
 from napari_crimson.remover import Remover, removers
-from napari_crimson.sinks import MemorySink, Resume
+from napari_crimson.results.sinks import MemorySink, Resume
 from napari_crimson.stack import as_stack
 from napari_crimson.stream import Progress
 from napari_crimson.toml import toml_from_dict

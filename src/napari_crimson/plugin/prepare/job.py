@@ -78,7 +78,7 @@ class PrepareJob(BackgroundJob):
         """Compute the intensities into `values`, block by block."""
         from napari_crimson.blocks import plan_blocks
         from napari_crimson.errors import DamagedError
-        from napari_crimson.sinks import MemorySink
+        from napari_crimson.results.sinks import MemorySink
         from napari_crimson.stream import stream
 
         lazy, sink = stack["cars"].data, MemorySink(values.shape, [])

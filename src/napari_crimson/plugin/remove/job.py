@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_crimson.remove import Removal
-    from napari_crimson.sinks import MemorySink
+    from napari_crimson.results.sinks import MemorySink
 
 __all__ = ["RemovalJob", "tell"]
 

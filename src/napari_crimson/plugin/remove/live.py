@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from napari_crimson.blocks import Region
     from napari_crimson.remove import Removal
-    from napari_crimson.sinks import MemorySink
+    from napari_crimson.results.sinks import MemorySink
 
 __all__ = ["LiveLayer", "growing_data", "sample_block", "stopped_sinks", "take_note"]
 

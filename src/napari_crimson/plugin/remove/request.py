@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_crimson.blocks import Region
     from napari_crimson.pipeline import Pipeline
     from napari_crimson.remove import Removal
-    from napari_crimson.sinks import MemorySink
+    from napari_crimson.results.sinks import MemorySink
 
 __all__ = ["Request"]
 

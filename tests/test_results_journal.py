@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_crimson.journal import Done, Journal, replace_file, to_disk
+from napari_crimson.results.journal import Done, Journal, replace_file, to_disk
 
 ONE, TWO = Done(bad_pixels=3), Done(bad_pixels=0, damage='"odd" bytes\nμ')
 

@@ -16,7 +16,7 @@ from napari_crimson.blocks import Region
 from napari_crimson.errors import CrimsonError
 from napari_crimson.faults import write_fault
 from napari_crimson.io.ome_zarr import NAMESPACE, bands_first, disk_dims
-from napari_crimson.journal import aside, replace_file, to_disk
+from napari_crimson.results.journal import aside, replace_file, to_disk
 from napari_crimson.stream import Results
 
 __all__ = [

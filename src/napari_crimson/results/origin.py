@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_crimson.errors import DamagedError
 from napari_crimson.faults import read_fault
-from napari_crimson.journal import aside
+from napari_crimson.results.journal import aside
 
 __all__ = ["changes", "files_behind", "origin_of", "same_pixels"]
 

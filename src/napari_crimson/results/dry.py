@@ -13,11 +13,11 @@ import numpy as np
 
 from napari_crimson.blocks import Region
 from napari_crimson.errors import CrimsonError
-from napari_crimson.journal import Done
-from napari_crimson.lock import check_free
 from napari_crimson.memory import memory_room
-from napari_crimson.result_store import check_clear, check_space, disk_errors, free_space, own_attrs
-from napari_crimson.sinks import Resume, earlier_blocks
+from napari_crimson.results.journal import Done
+from napari_crimson.results.lock import check_free
+from napari_crimson.results.sinks import Resume, earlier_blocks
+from napari_crimson.results.store import check_clear, check_space, disk_errors, free_space, own_attrs
 from napari_crimson.stream import Results
 
 __all__ = ["DrySink"]

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from napari_crimson.blocks import Region
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.ome_zarr import bands_last, create_group, disk_dims
-from napari_crimson.journal import Done, Journal
-from napari_crimson.lock import Lock
-from napari_crimson.origin import changes, same_pixels
-from napari_crimson.result_store import (
+from napari_crimson.results.journal import Done, Journal
+from napari_crimson.results.lock import Lock
+from napari_crimson.results.origin import changes, same_pixels
+from napari_crimson.results.store import (
     KEPT,
     check_space,
     clear,

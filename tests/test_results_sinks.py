@@ -15,7 +15,7 @@ import zarr
 from napari_crimson import CrimsonError
 from napari_crimson.blocks import plan_blocks
 from napari_crimson.io.ome_zarr import fit_tile
-from napari_crimson.sinks import MemorySink, ZarrSink
+from napari_crimson.results.sinks import MemorySink, ZarrSink
 
 DIMS = ("y", "x", "wavenumber")
 SHAPE = (40, 50, 70)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_crimson.errors import DamagedError
-from napari_crimson.origin import changes, origin_of, same_pixels
+from napari_crimson.results.origin import changes, origin_of, same_pixels
 
 VALUES = np.random.default_rng(0).integers(0, 4000, (8, 9, 20)).astype("u2")
 CARS = da.from_array(VALUES, chunks=(4, 9, 20))

@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from napari_crimson import CrimsonError
-from napari_crimson.lock import Lock
+from napari_crimson.results.lock import Lock
 
 HOLD = """
 import sys, pathlib
-from napari_crimson.lock import Lock
+from napari_crimson.results.lock import Lock
 lock = Lock(pathlib.Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
