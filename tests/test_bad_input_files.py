@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
@@ -542,3 +543,45 @@ def test_chunks_that_would_fill_the_memory(tmp_path: Path, make: Callable[[Path]
     path = make(tmp_path)
     with refused(tmp_path, STREAMS[make]), memory_watched():
         open_stack(path, wavenumber=(1000, 1500))["cars"].load()
+
+
+# --- small finds of the fuzzing
+
+
+def brackets_in_a_header(folder: Path) -> Path:
+    text = b"(" * 5000 + b"\n"
+    (folder / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text)
+    return folder / "a.npy"
+
+
+def a_header_of_many_lines(folder: Path) -> Path:
+    text = b" " * 20_000
+    (folder / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text)
+    return folder / "a.npy"
+
+
+def a_wavelength_of_many_characters(folder: Path) -> Path:
+    from test_io_envi import write
+
+    write(folder / "a.hdr", folder / "a.img", wavelength="{" + "x" * 70_000 + "}")
+    return folder / "a.hdr"
+
+
+def two_damaged_members(folder: Path) -> Path:
+    group = zarr.create_group(folder / "a.zarr", zarr_format=2)
+    for name in ("cars", "wavenumber"):
+        group.create_array(name, data=STACK)
+        (folder / "a.zarr" / name / ".zarray").write_text("{")
+    return folder / "a.zarr"
+
+
+FINDS = (brackets_in_a_header, a_header_of_many_lines, a_wavelength_of_many_characters, two_damaged_members)
+
+
+@pytest.mark.parametrize("make", FINDS, ids=lambda make: make.__name__)
+def test_finds(make: Callable[[Path], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = make(tmp_path)
+    with refused(tmp_path, r"NumPy array|not all numbers|cannot be read as Zarr"):
+        open_stack(path)
+    gc.collect()
+    assert not caplog.records  # of asyncio, of tasks that nobody waited for

@@ -177,3 +177,20 @@ def test_no_weights_are_unpickled_whatever_they_are_called(tmp_path: Path) -> No
         load_remover(path, device="cpu")
     with refused(tmp_path, r"no remover .*\.safetensors file"):
         load_remover(str(tmp_path / "a.pt"))
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device here")
+def test_a_card_without_an_end(tmp_path: Path) -> None:
+    path = store(tmp_path)
+    path.with_suffix(".toml").unlink()
+    path.with_suffix(".toml").symlink_to("/dev/zero")
+    with refused(tmp_path, "no regular file"):
+        load_remover(path, device="cpu")
+
+
+def test_the_recipe_of_a_result_is_no_link_to_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "secret.json").write_text('{"attributes": {"crimson": {"recipe": "remover = \\"kk\\""}}}')
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "a.zarr" / "zarr.json").symlink_to(tmp_path / "secret.json")
+    with refused(tmp_path, "secret.*outside the folder"):
+        read_pipeline(tmp_path / "a.zarr")

@@ -57,7 +57,7 @@ def edits() -> st.SearchStrategy[list[tuple[int, Edit]]]:
 
 def apply(entry: Path, chosen: list[tuple[int, Edit]]) -> None:
     """Do edits to the files of a case, which is opened by `entry`; what a file has no place for is left out."""
-    for number, (name, *values) in chosen:
+    for number, (name, *values) in sorted(chosen, key=lambda one: one[1][0] in _BYTES):  # structure while there is any
         files = sorted((path for path in entry.parent.rglob("*") if path.is_file() and not path.is_symlink()), key=_order)
         if not files:
             return
