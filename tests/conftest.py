@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +66,26 @@ def viewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     qtbot = request.getfixturevalue("qtbot")
     qtbot.wait(20)  # lets the last signals of the workers arrive
     qtbot.waitUntil(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("crimson")], timeout=20_000)
+
+
+@pytest.fixture
+def press(qtbot: Any) -> Callable[[Any], None]:
+    """Press a button of Qt with the mouse."""
+    from qtpy.QtCore import Qt
+
+    return lambda button: qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+@pytest.fixture
+def messages() -> Iterator[list[str]]:
+    """Notifications shown to the user."""
+    from napari.utils.notifications import notification_manager
+
+    seen: list[str] = []
+
+    def note(notification: Any) -> None:
+        seen.append(notification.message)
+
+    notification_manager.notification_ready.connect(note)
+    yield seen
+    notification_manager.notification_ready.disconnect(note)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from napari.utils.notifications import notification_manager
 
 from napari_crimson import simulate_stack
 from napari_crimson.plugin.layers import layer_data
@@ -30,26 +28,6 @@ def stack() -> xr.Dataset:
 @pytest.fixture
 def dock(viewer: Any) -> Any:
     return viewer.window.add_plugin_dock_widget("napari-crimson", "Where not to trust")[1]
-
-
-@pytest.fixture
-def press(qtbot: Any) -> Callable[[Any], None]:
-    from qtpy.QtCore import Qt
-
-    return lambda button: qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
-@pytest.fixture
-def messages() -> Iterator[list[str]]:
-    """Notifications shown to the user."""
-    seen: list[str] = []
-
-    def note(notification: Any) -> None:
-        seen.append(notification.message)
-
-    notification_manager.notification_ready.connect(note)
-    yield seen
-    notification_manager.notification_ready.disconnect(note)
 
 
 def add(viewer: Any, ds: xr.Dataset, variable: str, name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from napari.utils.notifications import notification_manager
 
 import napari_crimson
 from napari_crimson import open_stack, save_stack, simulate_stack
@@ -22,19 +20,6 @@ IN_MENUS = {item["command"] for items in MANIFEST["menus"].values() for item in 
 OF_OTHERS = {one["command"] for kind in ("readers", "writers", "sample_data", "widgets") for one in MANIFEST[kind]}
 PLAIN = sorted(COMMANDS.keys() - OF_OTHERS)  # what napari runs with a viewer and nothing else
 PATIENCE_MS = 60_000
-
-
-@pytest.fixture
-def messages() -> Iterator[list[str]]:
-    """Notifications shown to the user."""
-    seen: list[str] = []
-
-    def note(notification: Any) -> None:
-        seen.append(notification.message)
-
-    notification_manager.notification_ready.connect(note)
-    yield seen
-    notification_manager.notification_ready.disconnect(note)
 
 
 def run(command: str) -> None:

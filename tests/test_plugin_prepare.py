@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
-from napari.utils.notifications import notification_manager
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_crimson import open_stack, prepare, save_stack, simulate_stack
@@ -26,19 +25,6 @@ pytestmark = pytest.mark.gui
 
 AXIS = np.linspace(2700.0, 3100.0, 90)
 PATIENCE_MS = 60_000
-
-
-@pytest.fixture
-def messages() -> Iterator[list[str]]:
-    """Notifications shown to the user."""
-    seen: list[str] = []
-
-    def note(notification: Any) -> None:
-        seen.append(notification.message)
-
-    notification_manager.notification_ready.connect(note)
-    yield seen
-    notification_manager.notification_ready.disconnect(note)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.utils.notifications import notification_manager
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_crimson import estimate, remove
@@ -57,19 +56,6 @@ def gated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gated]:
     monkeypatch.setattr(estimate, "measure_speed", lambda *_, **__: 100.0)
     yield remover
     remover.open()
-
-
-@pytest.fixture
-def messages() -> Iterator[list[str]]:
-    """Notifications shown to the user."""
-    seen: list[str] = []
-
-    def note(notification: Any) -> None:
-        seen.append(notification.message)
-
-    notification_manager.notification_ready.connect(note)
-    yield seen
-    notification_manager.notification_ready.disconnect(note)
 
 
 @pytest.fixture

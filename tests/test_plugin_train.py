@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from napari.utils.notifications import notification_manager
 from numpy.testing import assert_allclose
 
 from napari_crimson import keep_remover, load_remover, removers, simulate_stack, train, weights
@@ -50,26 +48,6 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, barely_trained: Path) -
 @pytest.fixture(scope="module")
 def stack() -> xr.Dataset:
     return simulate_stack((8, 10), wavenumber=AXIS, seed=5).drop_vars("raman").load()
-
-
-@pytest.fixture
-def press(qtbot: Any) -> Callable[[Any], None]:
-    from qtpy.QtCore import Qt
-
-    return lambda button: qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
-@pytest.fixture
-def messages() -> Iterator[list[str]]:
-    """Notifications shown to the user."""
-    seen: list[str] = []
-
-    def note(notification: Any) -> None:
-        seen.append(notification.message)
-
-    notification_manager.notification_ready.connect(note)
-    yield seen
-    notification_manager.notification_ready.disconnect(note)
 
 
 @pytest.fixture
