@@ -20,7 +20,7 @@ from numpy.testing import assert_allclose
 from napari_crimson import faults, weights
 from napari_crimson.io import lazy
 from napari_crimson.pipeline import Pipeline
-from test_plugin_remove import AXIS, Gated, add_tissue, cars, click, dock, done, gated, messages, result
+from test_plugin_remove import AXIS, Gated, add_tissue, cars, click, dock, done, gated, result
 
 __all__ = ["click", "gated", "messages"]  # fixtures
 

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose
 from napari_crimson import estimate, remove
 from napari_crimson.pipeline import Step
 from napari_crimson.plugin.remove.preview import MOST_PIXELS, visible_region
-from test_plugin_remove import AXIS, ROWS, Gated, add_tissue, cars, click, dock, done, gated, messages, result
+from test_plugin_remove import AXIS, ROWS, Gated, add_tissue, cars, click, dock, done, gated, result
 
 pytestmark = pytest.mark.gui
 

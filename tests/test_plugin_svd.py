@@ -12,7 +12,7 @@ import xarray as xr
 from napari_crimson import prepare
 from napari_crimson.pipeline import Step
 from napari_crimson.plugin.prepare.svd_dialog import SVDDialog
-from test_plugin_prepare import PATIENCE_MS, add, click, dock, messages, show, show_slow, tissue, type_into
+from test_plugin_prepare import PATIENCE_MS, add, click, dock, show, show_slow, tissue, type_into
 
 pytestmark = pytest.mark.gui
 
