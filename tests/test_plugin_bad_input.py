@@ -22,7 +22,7 @@ from napari_crimson.io import lazy
 from napari_crimson.pipeline import Pipeline
 from test_plugin_remove import AXIS, Gated, add_tissue, cars, click, dock, done, gated, result
 
-__all__ = ["click", "gated", "messages"]  # fixtures
+__all__ = ["click", "gated"]  # fixtures
 
 PATIENCE_MS = 20_000
 

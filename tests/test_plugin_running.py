@@ -20,7 +20,7 @@ from test_plugin_remove import AXIS, ROWS, Gated, add_tissue, cars, click, dock,
 
 pytestmark = pytest.mark.gui
 
-__all__ = ["click", "gated", "messages"]  # fixtures
+__all__ = ["click", "gated"]  # fixtures
 
 PATIENCE_MS = 20_000
 

@@ -16,7 +16,7 @@ from test_plugin_prepare import PATIENCE_MS, add, click, dock, show, show_slow, 
 
 pytestmark = pytest.mark.gui
 
-__all__ = ["click", "messages", "tissue"]  # fixtures
+__all__ = ["click", "tissue"]  # fixtures
 
 
 def chooser(qtbot: Any, click: Any, widget: Any) -> SVDDialog:
