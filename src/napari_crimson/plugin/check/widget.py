@@ -72,7 +72,7 @@ class CheckWidget(QWidget):
         """Stop the check, if there is one; it leaves nothing behind."""
         if self._job and self._job.running:
             self._job.cancel()
-            self.status.setText("Stopping after this block …")
+            self.status.setText("Stopping …")
 
     def _both(self) -> xr.Dataset:
         if self.answer.layer is None or self.measured.layer is None:

@@ -112,7 +112,7 @@ class PrepareWidget(QWidget, StepsDock):
         """Stop the preparation, if there is one; it leaves nothing behind."""
         if self._job and self._job.running:
             self._job.cancel()
-            self.form.status.setText("Stopping after this block …")
+            self.form.status.setText("Stopping …")
 
     def choose_components(self) -> None:
         """Open the window to choose the number of components of the selected SVD from."""
