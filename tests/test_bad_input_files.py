@@ -585,3 +585,15 @@ def test_finds(make: Callable[[Path], Path], tmp_path: Path, caplog: pytest.LogC
         open_stack(path)
     gc.collect()
     assert not caplog.records  # of asyncio, of tasks that nobody waited for
+
+
+def test_a_photograph_in_a_renishaw_map_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
+    pytest.importorskip("rsciio", reason='no rosettasciio: pip install "napari-crimson[vendor]"')
+    pytest.importorskip("PIL", reason="without Pillow it is not unpacked")
+    path = tmp_path / SEEDS["renishaw"].name
+    SEEDS["renishaw"].write(path)
+    header = b"IHDR" + struct.pack(">IIBBBBB", 30_000, 4_000, 8, 2, 0, 0, 0)
+    photograph = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + b"\0\0\0\4IDAT" + bytes(8)
+    path.write_bytes(path.read_bytes() + struct.pack("<4sIQ", b"WHTL", 0, len(photograph) + 16) + photograph)
+    with refused(tmp_path, "decompression bomb"), memory_watched():
+        open_stack(path)

@@ -6,6 +6,7 @@ an optional dependency, under the GPL.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -46,7 +47,8 @@ def read(path: Path, name: str | None) -> Found:
         check(path)
     except ImportError as error:
         raise CrimsonError(f"{path}: reading {path.suffix} needs rosettasciio: {_INSTALL}") from error
-    with quiet("rsciio"):  # it warns of packages that play no part here
+    with quiet("rsciio"), warnings.catch_warnings():  # it logs of packages that play no part here
+        warnings.filterwarnings("error", message=".*decompression bomb")  # a photograph beside the map, which is unpacked too
         signal = file_reader(str(path))[0]
     *pixel_axes, spectral = sorted(signal["axes"], key=lambda axis: int(axis["index_in_array"]))
     data = np.asarray(signal["data"])
