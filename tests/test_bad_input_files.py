@@ -597,3 +597,24 @@ def test_a_photograph_in_a_renishaw_map_that_unpacks_to_gigabytes(tmp_path: Path
     path.write_bytes(path.read_bytes() + struct.pack("<4sIQ", b"WHTL", 0, len(photograph) + 16) + photograph)
     with refused(tmp_path, "decompression bomb"), memory_watched():
         open_stack(path)
+
+
+@pytest.mark.parametrize("dtype", ["S3", "U2", "M8[s]", "m8[s]", "V4", [("a", "i4")]], ids=str)
+def test_values_that_are_no_numbers(tmp_path: Path, dtype: Any) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((2, 3, 4), dtype))
+    with refused(tmp_path, "values of type .*, expected integers or floats"):
+        open_stack(tmp_path / "a.npy", wavenumber=(1, 2))
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (0, 3, 4), (3, 4, 0), (1,) * 6])
+def test_shapes_that_are_no_stack(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(shape))
+    with refused(tmp_path, r"shape \(.*give a stack of rank 3|shape \(.*none empty"):
+        open_stack(tmp_path / "a.npy", wavenumber=(1, 2))
+
+
+@pytest.mark.parametrize("axis", [[1, 1, 2, 3, 4, 5], [np.nan] * 6, [np.inf, 5, 4, 3, 2, 1], [1e308, -1e308, 3, 4, 5, 6]], ids=str)
+def test_axes_that_are_none(tmp_path: Path, axis: list[float]) -> None:
+    np.savez(tmp_path / "a.npz", cars=STACK, wavenumber=np.array(axis, dtype=float))
+    with refused(tmp_path, "the spectral axis (turns at point|holds . values that are not finite)"):
+        open_stack(tmp_path / "a.npz")

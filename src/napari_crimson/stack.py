@@ -80,7 +80,7 @@ def make_stack(
             f"{source or 'data'}: complex values ({cars.dtype}) are the result of a phase retrieval, not CARS "
             "intensities; give the measured intensities, or take the imaginary part as the answer"
         )
-    if not (np.issubdtype(cars.dtype, np.number) or cars.dtype == np.bool_):
+    if cars.dtype.kind not in "iufb":  # numpy counts spans of time among the integers
         raise CrimsonError(f"{source or 'data'}: values of type {cars.dtype}, expected integers or floats")
     if not 1 <= len(cars.shape) <= len(PIXEL_DIMS) + 1 or prod(cars.shape) == 0:
         raise CrimsonError(f"{source or 'data'}: shape {tuple(cars.shape)}, expected ([t,] [z,] y, x, wavenumber), none empty")
