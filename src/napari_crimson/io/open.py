@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_crimson.errors import CrimsonError, NoAxisError
-from napari_crimson.io.formats import can_open, recognise
+from napari_crimson.io.formats import Format, can_open, recognise
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,8 +47,15 @@ def open_stack(path: str | Path, *, wavenumber: ArrayLike | str | Path | None = 
         If the file is missing, damaged, of no known format, or without an axis; says what was found
         and what helps.
     """
+    import numpy as np
+
     path = Path(path).expanduser()
     form = recognise(path)
+    with np.errstate(all="ignore"):  # numbers from a file may be any; what they amount to is checked
+        return _open(path, form, wavenumber, name)
+
+
+def _open(path: Path, form: Format, wavenumber: ArrayLike | str | Path | None, name: str | None) -> xr.Dataset:
     try:
         found: Found = import_module(f"napari_crimson.io.{form.reader}").read(path, name)
     except CrimsonError:
