@@ -74,6 +74,17 @@ def take_removal(name: str) -> None:
         wait_until(lambda: not dock.running)
 
 
+def take_preview(name: str) -> None:
+    """What the canvas shows, corrected ahead of a run."""
+    with window() as viewer:
+        dock = open_dock(viewer, "Remove background")
+        viewer.scene.camera.zoom *= 2.5
+        wait_until(lambda: "about" in dock.plan.value)
+        dock.preview()
+        wait_until(lambda: "(preview)" in viewer.layers[-1].name and "Complete" in dock.status.value)
+        photograph(viewer, name)
+
+
 def take_comparison(name: str) -> None:
     """A pixel through three removers, the truth beside them."""
     with window() as viewer:
@@ -170,6 +181,7 @@ DOCKS = {
     "prepare_dark": take_prepare,
     "svd_dark": take_components,
     "plugin_running_dark": take_removal,
+    "preview_dark": take_preview,
     "compare_dark": take_comparison,
     "check_dark": take_check,
     "analyse_dark": take_analysis,
