@@ -23,7 +23,6 @@ TESTS: dict[str, tuple[str, ...]] = {
     "a header that promises terabytes": (
         "test_little_that_promises_or_becomes_a_lot_is_refused_without_the_memory",
         "test_a_header_that_promises_terabytes",
-        "test_a_header_that_promises_terabytes",
         "test_a_renishaw_header_that_promises_too_much",
         "test_promises_are_weighed_against_the_file",
     ),
