@@ -45,7 +45,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sample_has_its_truth_hidden_behind_it() -> None:
-    (stack, shown, _), (truth, hidden, _), *maps = tissue_small()[::-1]
+    (stack, shown, _), (truth, hidden, _), *maps = tissue_small()
     assert stack.shape == truth.shape
     assert (shown["name"], hidden["name"]) == ("tissue small", "tissue small · truth")
     assert hidden["visible"] is False
@@ -84,8 +84,7 @@ def test_menus_and_sample(viewer: Any) -> None:
     assert any("Open stack" in title for title in titles("napari/file/io_utilities"))
     assert len(titles(submenu("napari/file/samples", "CRIMSON"))) == 3
     viewer.open_sample("napari-crimson", "tissue_small")
-    assert [layer.name for layer in viewer.layers][-2:] == ["tissue small · truth", "tissue small"]
-    assert viewer.layers.selection.active.name == "tissue small"
+    assert [layer.name for layer in viewer.layers][:2] == ["tissue small", "tissue small · truth"]
     assert [layer.name for layer in viewer.layers if layer.visible] == ["tissue small"]
 
 

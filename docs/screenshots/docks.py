@@ -27,7 +27,7 @@ def take_open(name: str) -> None:
 def take_spectrum(name: str) -> None:
     """Two pixels pinned with the mouse, a region, and the cursor at rest on a droplet."""
     with window() as viewer:
-        image, dock = viewer.layers["tissue"], open_dock(viewer, "Spectrum")
+        image, dock = viewer.layers[0], open_dock(viewer, "Spectrum")
         dock.controls.went_to.emit("CH2")
         box = [[92.0, 12.0], [92.0, 34.0], [112.0, 34.0], [112.0, 12.0]]
         placed = {"scale": image.scale[1:], "units": image.units[1:], "axis_labels": image.axis_labels[1:]}
@@ -89,9 +89,9 @@ def take_comparison(name: str) -> None:
     """A pixel through three removers, the truth beside them."""
     with window() as viewer:
         dock = open_dock(viewer, "Compare removers")
-        dock.controls.truth.layer = viewer.layers["tissue · truth"]
+        dock.controls.truth.layer = viewer.layers[1]
         settle()
-        point(viewer, viewer.layers["tissue"], 64, 64, clicks=True)
+        point(viewer, viewer.layers[0], 64, 64, clicks=True)
         wait_until(lambda: dock.compared is not None and dock.compared.result is not None and not dock.compared.waiting)
         photograph(viewer, name)
 
@@ -131,7 +131,7 @@ def take_training(name: str) -> None:
     with window() as viewer:
         dock = open_dock(viewer, "Train")
         dock.form.steps.setValue(30)
-        point(viewer, viewer.layers["tissue"], 72, 76, pins=True)
+        point(viewer, viewer.layers[0], 72, 76, pins=True)
         click(dock.form.train)
         wait_until(lambda: not dock.running and not dock.newest.busy)
         photograph(viewer, name)

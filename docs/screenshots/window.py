@@ -30,6 +30,7 @@ def window(theme: str = "dark", *, sample: str | None = "tissue", height: int = 
     viewer.window.resize(1280, height)
     if sample:
         viewer.open_sample("napari-crimson", sample)
+        viewer.layers.selection.active = viewer.layers[0]
         viewer.dims.set_point(0, CH_STRETCH_CM1)
         viewer.canvas.overlays.scale_bar.visible = True
     yield viewer

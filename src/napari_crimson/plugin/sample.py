@@ -44,8 +44,10 @@ def _simulated(shape: tuple[int, int], *, sample: str, name: str) -> list[LayerD
     for _, attributes, _ in layers[1:]:
         attributes |= {"name": f"{name} · truth", "visible": False}
     maps = [str(variable) for variable in stack if str(variable).startswith(_MAP)]
-    named = ((variable, f"{name} · truth: {variable.removeprefix(_MAP).replace('_', ' ')}") for variable in maps)
-    return [*layers, *(_map_layer(stack[variable], title) for variable, title in named)][::-1]  # napari selects the last
+    return [
+        *layers,
+        *(_map_layer(stack[variable], f"{name} · truth: {variable.removeprefix(_MAP).replace('_', ' ')}") for variable in maps),
+    ]
 
 
 def _simulate(shape: tuple[int, int], sample: str) -> xr.Dataset:
