@@ -91,6 +91,15 @@ def test_docks_open_on_the_selected_layer(viewer: Any, messages: list[str]) -> N
 
 
 @pytest.mark.gui
+def test_a_sample_that_was_opened_is_what_commands_are_about(viewer: Any, messages: list[str]) -> None:
+    viewer.open_sample("napari-crimson", "tissue_small")
+    assert not viewer.layers.selection.active.visible  # a map of the truth, which came last
+    run("show_spectrum")
+    assert dock(viewer, "Spectrum").controls.stack.layer == viewer.layers["tissue small"]
+    assert not messages
+
+
+@pytest.mark.gui
 def test_bands_and_ratios_come_as_layers(viewer: Any, qtbot: Any, messages: list[str]) -> None:
     viewer.open_sample("napari-crimson", "tissue_small")
     truth = select(viewer, "tissue small · truth")

@@ -23,11 +23,13 @@ def remove_from_selected(viewer: Viewer) -> None:
     from napari_crimson.plugin.background import tell
     from napari_crimson.plugin.docks import open_dock
     from napari_crimson.plugin.remove.widget import RemoveWidget
+    from napari_crimson.plugin.shown import layer_meant
 
     widget = open_dock(viewer, RemoveWidget, "Remove background")
     try:
-        if viewer.layers.selection.active is not None:
-            widget.choose(viewer.layers.selection.active.name)
+        layer = layer_meant(viewer)
+        if layer is not None:
+            widget.choose(layer.name)
     except CrimsonError as error:
         tell(error)
     else:

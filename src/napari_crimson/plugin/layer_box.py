@@ -16,7 +16,7 @@ __all__ = ["LayerBox"]
 
 
 class LayerBox(QComboBox):
-    """Offers the layers of a kind, the newest last; keeps its choice while that is there, also under another name.
+    """Offers the layers of a kind, the newest last; begins with the one selected, and keeps its choice while that is there.
 
     Parameters
     ----------
@@ -78,9 +78,17 @@ class LayerBox(QComboBox):
         self.blockSignals(True)
         self.clear()
         self.addItems([self._none or "" if layer is None else layer.name for layer in self._layers])
-        self.setCurrentIndex(self._layers.index(before) if before in self._layers else min(0, len(self._layers) - 1))
+        self.setCurrentIndex(self._layers.index(before) if before in self._layers else self._first())
         self.blockSignals(False)
         self._index_changed()
+
+    def _first(self) -> int:
+        """Where to begin: with none if that may be, else with the layer that is selected, or the first that is seen."""
+        if self._none is not None or not self._layers:
+            return min(0, len(self._layers) - 1)
+        active = self._viewer.layers.selection.active
+        seen = next((place for place, layer in enumerate(self._layers) if layer is not None and layer.visible), 0)
+        return self._layers.index(active) if active in self._layers else seen
 
     def _index_changed(self, _: int = 0) -> None:
         if self.layer is not self._last:

@@ -17,6 +17,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.docks import docked, open_dock
 from napari_crimson.plugin.layers import KEY, plane_shown, stack_from_layer
+from napari_crimson.plugin.shown import layer_meant
 
 if TYPE_CHECKING:
     from napari_crimson.plugin.analyse.pages import Page
@@ -154,7 +155,7 @@ def _set(widget: AnalyseWidget, kind: type[Page], **bands: str) -> None:
 
 
 def _selected(viewer: Viewer) -> Any:
-    layer = viewer.layers.selection.active
+    layer = layer_meant(viewer)
     if layer is None:
         raise CrimsonError("no layer is selected: click one in the layer list, or open a stack, such as File › Open Sample › CRIMSON")
     return layer

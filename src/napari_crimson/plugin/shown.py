@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_crimson.analysis.band_names import Band, BandLike, band_of, bands_at
@@ -17,7 +17,15 @@ from napari_crimson.plugin.stack_layers import is_stack
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["band_on_axis", "go_to", "plane_text", "show_plane", "stacks_seen"]
+__all__ = ["band_on_axis", "go_to", "layer_meant", "plane_text", "show_plane", "stacks_seen"]
+
+
+def layer_meant(viewer: ViewerModel) -> Layer | None:
+    """The layer that a command is about: the selected one or, where that is hidden, as a sample's truth, the topmost that is seen."""
+    active = viewer.layers.selection.active
+    if active is None or active.visible:
+        return active
+    return next((layer for layer in reversed(viewer.layers) if layer.visible), active)
 
 
 def stacks_seen(viewer: ViewerModel) -> Iterator[Image]:
