@@ -86,19 +86,34 @@ def test_a_plane_that_is_given_is_the_askers_own() -> None:
     np.testing.assert_array_equal(view[3], PLAIN[..., 3])
 
 
+def plane(cache: BandCache, band: int) -> Any:
+    return cache.planes(range(band, band + 1))[0]
+
+
 def test_planes_kept_show_what_has_been_written_since() -> None:
     growing = PLAIN.astype("f4").transpose(2, 0, 1).copy()
     growing[:, 2:] = np.nan
     cache = BandCache(lambda key: growing[key], growing.shape, growing.dtype)
-    cache.plane(3)
+    plane(cache, 3)
     while cache.busy:
         time.sleep(0.001)
     growing[:, 2:] = 7
-    assert np.isnan(cache.plane(3)[2:]).all()  # it is in memory
+    assert np.isnan(plane(cache, 3)[2:]).all()  # it is in memory
     cache.renew((slice(2, 4), slice(0, 3)))
-    shown = cache.plane(3)
+    shown = plane(cache, 3)
     assert (shown[2:, :3] == 7).all()
     assert np.isnan(shown[2:, 3:]).all()
+
+
+def test_slices_of_bands_as_napari_asks_for_them_come_from_memory_too() -> None:
+    deep = np.arange(3 * 4 * 5 * 6).reshape(3, 4, 5, 6)
+    view = BandsFront(da.from_array(deep))
+    view[2:3, 1:2]
+    wait_for(view)
+    view.spectra_last = da.zeros_like(deep)  # whatever is read from now on is none of it
+    turned = np.moveaxis(deep, -1, 0)
+    for key in ((slice(2, 3), slice(1, 2)), (slice(1, 4), 1), (np.int64(5), slice(1, 2)), (-1, 1)):
+        np.testing.assert_array_equal(view[key], turned[key])
 
 
 def test_a_stack_of_several_depths_keeps_them_apart() -> None:
@@ -127,6 +142,6 @@ def test_what_cannot_be_read_is_told_where_it_is_asked_for() -> None:
     cache = BandCache(read, (6, 4, 5), np.dtype("f4"))
     for _ in range(2):
         with pytest.raises(OSError, match="gone"):
-            cache.plane(3)
+            plane(cache, 3)
         while cache.busy:
             time.sleep(0.001)

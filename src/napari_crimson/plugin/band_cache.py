@@ -31,7 +31,7 @@ class BandCache:
     Parameters
     ----------
     read : callable
-        ``read(key)`` gives a part of the array: a band or a slice of them, integers for t and z, slices of rows and columns.
+        ``read(key)`` gives a part of the array: a slice of bands, integers for t and z, slices of rows and columns.
     shape : tuple
         Of the array.
     dtype : numpy.dtype
@@ -53,19 +53,24 @@ class BandCache:
         """Whether planes are being read ahead."""
         return self._thread is not None
 
-    def plane(self, band: int, lead: tuple[int, ...] = ()) -> NDArray[Any]:
-        """Give one plane (y, x), from memory if it is there."""
-        number, at = divmod(band, self.depth)
-        forwards, self._last = band >= self._last, band
+    def planes(self, bands: range, lead: tuple[int, ...] = ()) -> NDArray[Any]:
+        """Give the planes (n, y, x) of some neighbouring bands, from memory if they are there."""
+        number, at = divmod(bands[0], self.depth)
+        forwards, self._last = bands[0] >= self._last, bands[0]
         beyond = number + 1 if forwards else number - 1
         near = at >= self.depth // 2 if forwards else at < self.depth // 2
+        wanted = [(number, lead), *([(beyond, lead)] if near else [])]
         with self._lock:
-            slab = self._slabs.get((number, lead))
-            self._want([(number, lead), *([(beyond, lead)] if near else [])])
-        if slab is not None and slab.complete:
-            kept: NDArray[Any] = slab.values[at].copy()
-            return kept
-        return self._read((band, *lead, slice(None), slice(None)))
+            slabs = [self._slabs.get((band // self.depth, lead)) for band in bands]
+        found = [slab.values[band % self.depth] for slab, band in zip(slabs, bands, strict=True) if slab is not None and slab.complete]
+        if len(found) == len(bands):
+            self._want(wanted)
+            return np.stack(found)
+        with self._lock:  # what is looked at now goes ahead of what is not wanted any more
+            self._wanted = [place for place in self._wanted if place in wanted]
+        planes = self._read((slice(bands.start, bands.stop), *lead, slice(None), slice(None)))
+        self._want(wanted)
+        return planes
 
     def renew(self, region: tuple[slice, ...]) -> None:
         """Read a part ([t,] [z,] y, x) of what is kept once more, after it has been written; for the thread that wrote it."""
@@ -81,15 +86,16 @@ class BandCache:
         return slice(number * self.depth, min((number + 1) * self.depth, self._shape[0]))
 
     def _want(self, places: list[Place]) -> None:
-        """Have slabs read, in place of what was wanted before; under the lock."""
+        """Have slabs read, in place of what was wanted before."""
         there = [place for place in places if 0 <= place[0] * self.depth < self._shape[0]]
-        for place in reversed(there):
-            if place in self._slabs:
-                self._slabs.move_to_end(place)
-        self._wanted = [place for place in there if place not in self._slabs or not self._slabs[place].complete]
-        if self._wanted and self._thread is None and self.depth > 1:
-            self._thread = threading.Thread(target=self._run, name="crimson-bands", daemon=True)
-            self._thread.start()
+        with self._lock:
+            for place in reversed(there):
+                if place in self._slabs:
+                    self._slabs.move_to_end(place)
+            self._wanted = [place for place in there if place not in self._slabs or not self._slabs[place].complete]
+            if self._wanted and self._thread is None and self.depth > 1:
+                self._thread = threading.Thread(target=self._run, name="crimson-bands", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
         while True:

@@ -35,8 +35,14 @@ class PlanesOnDisk(ABC):
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         full = self._full(key if isinstance(key, tuple) else (key,))
-        plane = self._plane(full)
-        return self._read(full) if plane is None else self.planes.plane(*plane)
+        wanted = self._planes(full)
+        if wanted is None:
+            return self._read(full)
+        found = self.planes.planes(*wanted)
+        kept = [1] * (len(full) - 3)  # napari names each place with a slice of one
+        return found.reshape(len(found), *kept, *found.shape[1:])[
+            tuple(slice(None) if isinstance(part, slice) else 0 for part in full[:-2])
+        ]
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
@@ -50,16 +56,25 @@ class PlanesOnDisk(ABC):
             key = (*key[:at], *(slice(None),) * (self.ndim - len(key) + 1), *key[at + 1 :])
         return (*key, *(slice(None),) * (self.ndim - len(key)))
 
-    def _plane(self, key: tuple[Any, ...]) -> tuple[int, tuple[int, ...]] | None:
-        """Band and place in ([t,] [z]) of a key that names one whole plane, else None."""
-        outer = list(zip(key[:-2], self.shape[:-2], strict=True))
-        whole = all(
+    def _planes(self, key: tuple[Any, ...]) -> tuple[range, tuple[int, ...]] | None:
+        """Bands and place in ([t,] [z]) of a key that names some whole planes at one place, else None."""
+        if not all(
             isinstance(part, slice) and part.indices(size) == (0, size, 1) for part, size in zip(key[-2:], self.shape[-2:], strict=True)
-        )
-        if not whole or not all(isinstance(at, int | np.integer) and -size <= at < size for at, size in outer):
+        ):
             return None
-        band, *lead = (int(at) % size for at, size in outer)
-        return band, tuple(lead)
+        bands, *lead = (_span(part, size) for part, size in zip(key[:-2], self.shape[:-2], strict=True))
+        if not 0 < len(bands) <= self.planes.depth or any(len(span) != 1 for span in lead):
+            return None
+        return bands, tuple(span[0] for span in lead)
+
+
+def _span(part: Any, size: int) -> range:
+    """The indices that an integer, or a slice of neighbours, takes of an axis; none where it is something else."""
+    if isinstance(part, int | np.integer) and -size <= part < size:
+        return range(int(part) % size, int(part) % size + 1)
+    if isinstance(part, slice) and part.step in (None, 1):
+        return range(*part.indices(size))
+    return range(0)
 
 
 class BandsFront(PlanesOnDisk):
