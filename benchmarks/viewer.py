@@ -63,14 +63,13 @@ def sweep(viewer: Any, dock: Any, painted: Painted) -> list[float]:
         if dock.mouse.position is not None:
             at = viewer.layers[0].world_to_data(dock.mouse.position[-3:])[1:]
             moved[tuple(round(float(one)) for one in at)] = step
-        while time.perf_counter() - step < 0.008:
-            QApplication.processEvents()
-            if dock.looked is not last and drawn(dock):
-                seen = time.perf_counter()
-                wait_until(lambda seen=seen: painted.at >= seen, 10.0)
-                last = dock.looked
-                if last.pixel in moved:
-                    found.append(1e3 * (painted.at - moved[last.pixel]))
+        pause(0.008)
+        if dock.looked is not last and drawn(dock):
+            seen = time.perf_counter()
+            wait_until(lambda seen=seen: painted.at >= seen or time.perf_counter() - seen > 1, 10.0)
+            last = dock.looked
+            if last.pixel in moved and painted.at >= seen:
+                found.append(1e3 * (painted.at - moved[last.pixel]))
     return found
 
 

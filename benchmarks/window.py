@@ -10,9 +10,8 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer
+from qtpy.QtCore import QEvent, QEventLoop, QObject, QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
 
 SIZE = 512
 PATIENCE_S = 120.0
@@ -60,13 +59,15 @@ class Painted(QObject):
 
 
 def wait_until(reached: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    """Let the window live until something is reached."""
-    end = time.monotonic() + patience_s
-    while not reached():
-        if time.monotonic() > end:
-            raise TimeoutError
-        QApplication.processEvents()
-        time.sleep(0.0005)
+    """Let the window live until something is reached: in a loop of Qt's own, which leaves Python to the other threads while it waits."""
+    end, loop, look = time.monotonic() + patience_s, QEventLoop(), QTimer()
+    look.timeout.connect(lambda: loop.quit() if reached() or time.monotonic() > end else None)
+    look.start(1)
+    if not reached():
+        loop.exec()
+    look.stop()
+    if not reached():
+        raise TimeoutError
 
 
 def pause(seconds: float) -> None:

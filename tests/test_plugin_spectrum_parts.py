@@ -20,7 +20,7 @@ from napari_crimson.plugin.layers import give_axis, layer_data_from_stack
 from napari_crimson.plugin.pointing.marks import Mark, find_marks
 from napari_crimson.plugin.pointing.spectra_source import SpectraSource
 from napari_crimson.plugin.spectrum.live_remover import LiveRemover
-from napari_crimson.plugin.spectrum.looking import MOST_PIXELS, average_band, look_at, look_at_marks
+from napari_crimson.plugin.spectrum.looking import MOST_PIXELS, average_band, look_around, look_at, look_at_marks
 from napari_crimson.plugin.spectrum.plots import find_lines
 from napari_crimson.stack import make_stack
 
@@ -93,11 +93,9 @@ def test_file_that_is_gone_is_told(tmp_path: Path) -> None:
 def test_neighbours_of_a_pixel_are_read_after_it_and_are_there_then(tmp_path: Path) -> None:
     save_stack(make_stack(counts(), AXIS), tmp_path / "stack.h5")
     source = SpectraSource(layer_of(open_stack(tmp_path / "stack.h5")))
-    steps = look_at(source, {}, (0, 0))
-    looked = next(steps)
-    assert looked is not None
+    (looked,) = look_at(source, {}, (0, 0))
     assert_array_equal(looked.raw, counts()[0, 0])
-    assert list(steps) == [None]  # nothing more to show, but the work is done
+    assert list(look_around(source, (0, 0))) == [None]  # nothing to show, but the work is done
     (tmp_path / "stack.h5").unlink()
     assert_array_equal(source.spectrum((1, 1)), counts()[1, 1])
 
@@ -108,7 +106,7 @@ def test_live_correction_is_that_of_the_whole_stack(remover: str) -> None:
     stack["cars"] = stack["cars"].copy(data=stack["cars"].values)
     whole = remove_background(stack[["cars", "dark", "reference"]], remover, device="cpu")["raman"].values
     source = SpectraSource(layer_of(stack))
-    first, last = filter(None, look_at(source, {remover: LiveRemover(source.stack, remover)}, (2, 3)))
+    first, last = look_at(source, {remover: LiveRemover(source.stack, remover)}, (2, 3))
     assert first.loading
     assert not first.corrected
     assert not last.loading

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_crimson.plugin.pointing.marks import Mark
     from napari_crimson.plugin.pointing.spectra_source import Pixel, SpectraSource
 
-__all__ = ["BandRows", "Looked", "MarkSpectra", "Stats", "average_band", "look_at", "look_at_marks"]
+__all__ = ["BandRows", "Looked", "MarkSpectra", "Stats", "average_band", "look_around", "look_at", "look_at_marks"]
 
 MOST_PIXELS = 2048  # of one mark: the mean of as many, evenly spread, is as good for the eye
 _BATCH = 64
@@ -60,15 +60,19 @@ class BandRows:
     mean: NDArray[np.float32]
 
 
-def look_at(source: SpectraSource, removers: Mapping[str, LiveRemover], pixel: Pixel) -> Iterator[Looked | None]:
-    """Read a pixel and correct it, then its neighbours; the bare spectrum comes first where a remover has to be loaded."""
+def look_at(source: SpectraSource, removers: Mapping[str, LiveRemover], pixel: Pixel) -> Iterator[Looked]:
+    """Read a pixel and correct it; the bare spectrum comes first where a remover has to be loaded."""
     raw = source.spectrum(pixel)
     if not all(remover.ready for remover in removers.values()):
         yield Looked(pixel=pixel, raw=raw, corrected={}, loading=True)
     corrected = {name: remover(raw[None]) for name, remover in removers.items()}
     yield Looked(pixel=pixel, raw=raw, corrected=corrected, loading=False)
+
+
+def look_around(source: SpectraSource, pixel: Pixel) -> Iterator[None]:
+    """Read the neighbours of a pixel ahead of the cursor, once that has been seen."""
     source.read_around(pixel)
-    yield None
+    yield
 
 
 def look_at_marks(source: SpectraSource, remover: LiveRemover | None, find: Callable[[], list[Mark]]) -> Iterator[dict[str, MarkSpectra]]:

@@ -20,7 +20,7 @@ from napari_crimson.plugin.shown import band_on_axis
 from napari_crimson.plugin.spectrum.band_drive import BAND, BandDrive
 from napari_crimson.plugin.spectrum.controls import NO_REMOVER, SpectrumControls
 from napari_crimson.plugin.spectrum.live_remover import LiveRemover
-from napari_crimson.plugin.spectrum.looking import Looked, MarkSpectra, look_at, look_at_marks
+from napari_crimson.plugin.spectrum.looking import Looked, MarkSpectra, look_around, look_at, look_at_marks
 from napari_crimson.plugin.spectrum.marks import PINS, REGIONS, SpectrumMarks
 from napari_crimson.plugin.spectrum.plots import SpectrumPlots
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SpectrumWidget"]
 
-_CURSOR, _LOAD = "cursor", "load"  # the keys of this work
+_CURSOR, _AROUND, _LOAD = "cursor", "around", "load"  # the keys of this work
 _HINT = "Move the cursor over the image."
 _MIN_WIDTH_PX = 400
 
@@ -103,7 +103,7 @@ class SpectrumWidget(QWidget):
 
     def _stack_chosen(self, _: Any = None) -> None:
         """Begin with another stack, or with other data or another axis of the same."""
-        for key in (_CURSOR, _LOAD, PINS, REGIONS):
+        for key in (_CURSOR, _AROUND, _LOAD, PINS, REGIONS):
             self.newest.drop(key)
         self._watched_stack.clear()
         self.controls.band.setChecked(False)
@@ -210,6 +210,13 @@ class SpectrumWidget(QWidget):
 
     def _paint(self) -> None:
         self.setUpdatesEnabled(True)
+        QTimer.singleShot(0, self, self._look_around)
+
+    def _look_around(self) -> None:
+        """Have the neighbours read now that the spectrum is on the screen: both at once would take longer."""
+        source, looked = self._source, self.looked
+        if source is not None and looked is not None:
+            self.newest.ask(_AROUND, lambda: look_around(source, looked.pixel))
 
     def _say(self) -> None:
         self.controls.say(" · ".join(text for text in (self._place, self._part) if text) or _HINT)
