@@ -21,9 +21,12 @@ __all__ = ["band_on_axis", "go_to", "layer_meant", "plane_text", "show_plane", "
 
 
 def layer_meant(viewer: ViewerModel) -> Layer | None:
-    """The layer that a command is about: the selected one or, where that is hidden, as a sample's truth, the topmost that is seen."""
+    """The layer that a command is about: the selected one or, where that is hidden and no stack, the topmost that is seen.
+
+    Of a sample that has just been opened, napari has selected a hidden map.
+    """
     active = viewer.layers.selection.active
-    if active is None or active.visible:
+    if active is None or active.visible or is_stack(active):
         return active
     return next((layer for layer in reversed(viewer.layers) if layer.visible), active)
 
