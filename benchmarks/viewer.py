@@ -168,7 +168,7 @@ def docks(times: int) -> None:
     """What is left after each dock has been opened and closed many times; of the spectrum dock with a spectrum under way."""
     import npe2
 
-    widgets = [one.display_name for one in npe2.PluginManager.instance().get_manifest("napari-crimson").contributions.widgets or ()]
+    widgets = [one.display_name for one in npe2.PluginManifest.from_distribution("napari-crimson").contributions.widgets or ()]
     with window() as viewer:
         viewer.open_sample("napari-crimson", "tissue_small")
         pause(1)
@@ -197,7 +197,7 @@ def census(viewer: Any) -> dict[str, int]:
     groups += [layer.events for layer in viewer.layers]
     return {
         "widgets": len(QApplication.allWidgets()),
-        "callbacks": sum(len(emitter.callbacks) for group in groups for emitter in group.emitters.values())
+        "callbacks": sum(_alive(one) for group in groups for emitter in group.emitters.values() for one in emitter.callbacks)
         + len(viewer.mouse_move_callbacks)
         + len(viewer.mouse_drag_callbacks),
         "threads": threading.active_count(),
@@ -206,9 +206,14 @@ def census(viewer: Any) -> dict[str, int]:
     }
 
 
+def _alive(callback: Any) -> bool:
+    """Whether a callback is still there; of a method napari keeps a weak reference, and clears it away with the next event."""
+    return not isinstance(callback, tuple) or callback[0]() is not None
+
+
 def _is_dock(thing: Any) -> bool:
     kind = type(thing)
-    return kind.__module__.startswith("napari_crimson.plugin") and kind.__name__.endswith("Widget")
+    return str(kind.__module__).startswith("napari_crimson.plugin") and kind.__name__.endswith("Widget")
 
 
 def repaints(folder: Path) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import h5py
 import numpy as np
 import psutil
@@ -23,6 +24,7 @@ import zarr
 
 from fuzzing.seeds import SEEDS
 from napari_crimson import CrimsonError, open_stack
+from napari_crimson.stack import make_stack
 
 STACK = np.random.default_rng(0).integers(0, 4000, (4, 5, 6)).astype("u2")
 PAGES = np.moveaxis(STACK, -1, 0)
@@ -618,3 +620,9 @@ def test_axes_that_are_none(tmp_path: Path, axis: list[float]) -> None:
     np.savez(tmp_path / "a.npz", cars=STACK, wavenumber=np.array(axis, dtype=float))
     with refused(tmp_path, "the spectral axis (turns at point|holds . values that are not finite)"):
         open_stack(tmp_path / "a.npz")
+
+
+def test_an_image_longer_than_any_is_refused_without_the_memory() -> None:
+    endless = da.zeros((1, 2**31, 6), dtype="u1", chunks=(1, 2**20, 6))
+    with pytest.raises(CrimsonError, match="expected at most 134,217,728 pixels along an axis"):
+        make_stack(endless, np.arange(6.0), step_um={"y": 1.0})

@@ -81,6 +81,9 @@ def test_pump_and_stokes_become_a_shift(tmp_path: Path, last: dict[str, float]) 
         ("a.json", '{"unit": "nm", "custom_values": [800, 900]}', "tuned_beam"),
         ("a.json", '{"unit": "furlong", "custom_values": [800, 900]}', "furlong"),
         ("a.json", '{"tuned_beam": "stokes", "fixed_beam_nm": 1064, "tuned_min_nm": 800, "tuned_max_nm": 830}', "negative"),
+        ("a.json", '{"tuned_beam": "pump", "fixed_beam_nm": 0, "tuned_min_nm": 800, "tuned_max_nm": 830}', "beams of 0 and"),
+        ("a.json", '{"tuned_beam": "pump", "fixed_beam_nm": 1064, "tuned_min_nm": 0, "tuned_max_nm": 830}', "wavelengths are above 0"),
+        ("a.json", '{"tuned_beam": "pump", "fixed_beam_nm": 1064, "tuned_min_nm": 800, "tuned_max_nm": Infinity}', "goes from 800 to inf"),
     ],
 )
 def test_a_file_without_an_axis_says_what_is_wrong_and_how_to_give_it(tmp_path: Path, name: str, text: str, message: str) -> None:

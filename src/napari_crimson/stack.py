@@ -29,6 +29,7 @@ __all__ = ["BLOCK_BYTES", "PIXEL_DIMS", "as_stack", "check_axis", "make_stack", 
 PIXEL_DIMS = ("t", "z", "y", "x")
 MARKS = ("noise_model", "svd_components")  # what the preparation says of the intensities
 MOST_CHARACTERS = 1000  # of a line of history
+_LONGEST = 2**27  # pixels along an axis: no image has more, and each has a place in a list
 BLOCK_BYTES = 32 * 2**20  # a chunk of this size reads in some 20 ms and keeps a 50 GB graph small
 
 
@@ -85,6 +86,8 @@ def make_stack(
     if not 1 <= len(cars.shape) <= len(PIXEL_DIMS) + 1 or prod(cars.shape) == 0:
         raise CrimsonError(f"{source or 'data'}: shape {tuple(cars.shape)}, expected ([t,] [z,] y, x, wavenumber), none empty")
     check_axis(axis, cars.shape[-1], source=source)
+    if max(cars.shape) > _LONGEST:
+        raise CrimsonError(f"{source or 'data'}: shape {tuple(cars.shape)}, expected at most {_LONGEST:,} pixels along an axis")
 
     while len(cars.shape) < 3:
         cars = cars[None]

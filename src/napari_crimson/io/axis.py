@@ -150,6 +150,8 @@ def _from_json(record: Any, points: int) -> NDArray[np.float64]:
     first = float(record["tuned_min_nm"])
     last = record.get("tuned_max_nm")
     last = float(last) if last is not None else first + float(record["tuned_step_nm"]) * (points - 1)
+    if not np.isfinite([first, last]).all():
+        raise ValueError(f"the tuned beam goes from {first:g} to {last:g} nm")
     return _shift(np.linspace(first, last, points), record)
 
 
@@ -158,7 +160,10 @@ def _shift(tuned_nm: NDArray[np.float64], record: dict[str, Any]) -> NDArray[np.
     beam = str(record.get("tuned_beam", "")).lower()
     if beam not in ("pump", "stokes") or "fixed_beam_nm" not in record:
         raise ValueError("wavelengths in nm need tuned_beam (pump or stokes) and fixed_beam_nm to become a Raman shift")
-    shift = 1e7 / tuned_nm - 1e7 / float(record["fixed_beam_nm"])
+    fixed_nm = float(record["fixed_beam_nm"])
+    if not (0 < fixed_nm < np.inf and np.isfinite(tuned_nm).all() and (tuned_nm > 0).all()):
+        raise ValueError(f"beams of {fixed_nm:g} and {tuned_nm.min():g} to {tuned_nm.max():g} nm; wavelengths are above 0")
+    shift = 1e7 / tuned_nm - 1e7 / fixed_nm
     shift = shift if beam == "pump" else -shift
     if (shift < 0).all():
         raise ValueError(f"tuned_beam '{beam}' makes every shift negative: the pump is the beam of shorter wavelength")

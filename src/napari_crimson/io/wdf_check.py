@@ -31,7 +31,6 @@ def check_wdf(path: Path) -> None:
             raise CrimsonError(f"{path}: lacks the blocks {', '.join(missing)} of a Renishaw measurement; was it stopped before it began?")
         file.seek(blocks[b"WDF1"][0])
         (points, capacity, count, _, names, axis_points, origins) = struct.unpack("<IQQIIII", file.read(96)[44 : 44 + 36])
-    check_eager(path, f"a map of {capacity} spectra of {points} points", max(capacity, count) * points * 4)
     promised = {b"DATA": count * points * 4, b"XLST": axis_points * 4, b"YLST": names * 4, b"ORGN": origins * (24 + 8 * count)}
     for name, size in promised.items():
         held = blocks.get(name, (0, 0))[1]
@@ -40,6 +39,7 @@ def check_wdf(path: Path) -> None:
                 f"{path}: block {name.decode()} should hold {size} bytes for {count} spectra of {points} points, it has {held}; "
                 "copy or export it again"
             )
+    check_eager(path, f"a map of {capacity} spectra of {points} points", max(capacity, count) * points * 4)
     if points < 2 or count < 1:
         raise CrimsonError(f"{path}: {count} spectra of {points} points were finished; there is nothing to open")
 

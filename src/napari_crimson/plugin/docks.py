@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from qtpy.QtWidgets import QWidget
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_crimson.pipeline import Step
 
-__all__ = ["StepsDock", "docked", "open_dock"]
+__all__ = ["StepsDock", "docked", "end_with_its_dock", "open_dock"]
 
 Widget = TypeVar("Widget")
+
+_ending: dict[int, QWidget] = {}
 
 
 class StepsDock:
@@ -39,3 +43,14 @@ def open_dock(viewer: Viewer, kind: type[Widget], title: str) -> Widget:
     if found is None:
         found = cast("Widget", viewer.window.add_plugin_dock_widget("napari-crimson", title)[1])
     return found
+
+
+def end_with_its_dock(widget: QWidget) -> None:
+    """Have a widget deleted whose dock has been closed, by Qt on the main thread.
+
+    It is held until then: left to Python, whichever thread collects garbage next would delete it there, and crash.
+    """
+    key = id(widget)
+    _ending[key] = widget
+    widget.destroyed.connect(lambda *_: _ending.pop(key, None))
+    widget.deleteLater()

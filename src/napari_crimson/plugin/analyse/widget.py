@@ -11,6 +11,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.analyse.form import AnalyseForm
 from napari_crimson.plugin.analyse.job import AnalyseJob
 from napari_crimson.plugin.background import tell
+from napari_crimson.plugin.docks import end_with_its_dock
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.report import Report
 
@@ -71,7 +72,7 @@ class AnalyseWidget(QWidget):
         """Notice when napari parts the widget from a dock that is closed."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._close()
-            self.deleteLater()  # here and now: left to Python, any thread might collect it, and crash
+            end_with_its_dock(self)
         return bool(super().event(event))
 
     def _close(self) -> None:

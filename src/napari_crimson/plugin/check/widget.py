@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPush
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.check.job import CheckJob
+from napari_crimson.plugin.docks import end_with_its_dock
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.report import Report, part_done, status_text
@@ -146,7 +147,7 @@ class CheckWidget(QWidget):
         """Notice when napari parts the widget from a dock that is closed."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._close()
-            self.deleteLater()  # here and now: left to Python, any thread might collect it, and crash
+            end_with_its_dock(self)
         return bool(super().event(event))
 
     def _close(self) -> None:

@@ -16,6 +16,7 @@ from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.compare.controls import CompareControls
 from napari_crimson.plugin.compare.plots import ComparePlots
 from napari_crimson.plugin.compare.work import Compared, Comparer
+from napari_crimson.plugin.docks import end_with_its_dock
 from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.marks import Mark, find_marks
 from napari_crimson.plugin.pointing.newest import Newest
@@ -82,7 +83,7 @@ class CompareWidget(QWidget):
             self._rest.stop()
             _release_all(self._release)
             self._comparer = None
-            self.deleteLater()  # here and now: left to Python, any thread might collect it, and crash
+            end_with_its_dock(self)
         return bool(super().event(event))
 
     def _stack_chosen(self, _: Any = None) -> None:

@@ -11,7 +11,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.pipeline import Pipeline, Step
 from napari_crimson.pipeline.options import build_settings
 from napari_crimson.plugin.background import tell
-from napari_crimson.plugin.docks import StepsDock, docked, open_dock
+from napari_crimson.plugin.docks import StepsDock, docked, end_with_its_dock, open_dock
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.prepare.form import PrepareForm
 from napari_crimson.plugin.prepare.job import PrepareJob
@@ -158,7 +158,7 @@ class PrepareWidget(QWidget, StepsDock):
         """Notice when napari parts the widget from a dock that is closed."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._close()
-            self.deleteLater()  # here and now: left to Python, any thread might collect it, and crash
+            end_with_its_dock(self)
         return bool(super().event(event))
 
     def _close(self) -> None:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.background import tell
+from napari_crimson.plugin.docks import end_with_its_dock
 from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.marks import Mark
 from napari_crimson.plugin.pointing.newest import Newest
@@ -82,7 +83,7 @@ class SpectrumWidget(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             _release_all(self._release)
             self._source = None
-            self.deleteLater()  # here and now: left to Python, any thread might collect it, and crash
+            end_with_its_dock(self)
         return bool(super().event(event))
 
     # --- which stack, which remover --------------------------------------------------------------------

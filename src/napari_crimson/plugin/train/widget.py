@@ -15,6 +15,7 @@ from napari_crimson.adaptation import guess_photons
 from napari_crimson.errors import CrimsonError
 from napari_crimson.pixels import choose_pixels
 from napari_crimson.plugin.background import tell
+from napari_crimson.plugin.docks import end_with_its_dock
 from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import Pixel, SpectraSource
@@ -132,7 +133,7 @@ class TrainWidget(QWidget):
         """Let go of the viewer when napari parts the widget from its dock, which is how it closes one."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             _release_all(self._release)
-            self.deleteLater()  # here and now: left to Python, any thread might collect it, and crash
+            end_with_its_dock(self)
         return bool(super().event(event))
 
     # --- the training ----------------------------------------------------------------------------------
