@@ -438,6 +438,7 @@ def test_opening_and_closing_leaves_nothing_behind(viewer: Any, open_dock: Any, 
         del panel, dock
         qtbot.wait(20)
         if number == 1:
+            qtbot.waitUntil(lambda: census()[0] == 0, timeout=20_000)
             before = census()
     qtbot.waitUntil(lambda: census() == before, timeout=20_000)
     assert before[0] == 0
