@@ -80,6 +80,8 @@ def test_a_dock_is_explained_in_order_and_seen_whole(dock: Any, viewer: Any, req
     for state in variants(title, dock):
         qtbot.wait(10)
         assert controls(dock), state
+        with suppress(qtbot.TimeoutError):
+            qtbot.waitUntil(lambda: not list(out_of_order(dock, qtbot)), timeout=PATIENCE_MS)  # layouts take some events to settle
         wrong += [f"{state}: {fault}" for fault in (*mute(dock), *out_of_order(dock, qtbot))]
     for (width, height), theme in LOOKS:
         viewer.theme = theme
