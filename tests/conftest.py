@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
@@ -50,6 +51,21 @@ def _missing_for_a_window() -> str | None:
         return "no display: run under xvfb-run (Debian: apt-get install xvfb)"
     platform = os.environ.get("QT_QPA_PLATFORM", "")
     return f"QT_QPA_PLATFORM={platform} shows no window: unset it" if platform.startswith(("offscreen", "minimal")) else None
+
+
+@pytest.fixture(autouse=True)
+def _garbage_on_the_main_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Of tests with a window, collect garbage on the main thread only: what is left of widgets must not be deleted in a worker's."""
+    if request.node.get_closest_marker("gui") is None:
+        yield
+        return
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect()
+        gc.enable()
 
 
 @pytest.fixture
