@@ -82,6 +82,12 @@ class BandCache:
                 with self._reading:  # else what was read before it was written may come after
                     slab.values[:, rows, columns] = self._read((self._bands(number), *lead, rows, columns))
 
+    def forget(self) -> None:
+        """Keep nothing of what has been read: more may have been written since than was told."""
+        with self._lock:
+            self._slabs.clear()
+            self._wanted = []
+
     def _bands(self, number: int) -> slice:
         return slice(number * self.depth, min((number + 1) * self.depth, self._shape[0]))
 

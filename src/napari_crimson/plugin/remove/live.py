@@ -81,6 +81,8 @@ class LiveLayer:
             self.layer.metadata = {**self.layer.metadata, KEY: self._record("complete")}
             self.layer.name = self.layer.name.removesuffix(PARTIAL)
         else:
+            if isinstance(self.layer.data, _Growing):  # a block may have been written as the run was stopped
+                self.layer.data.planes.forget()
             self.layer.name = self.layer.name.removesuffix(PARTIAL) + PARTIAL
             _stopped[_itself(self.layer)] = _place(self._removal)
         self.layer.refresh()
