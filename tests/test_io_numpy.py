@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ def test_a_header_that_does_not_fit_the_file(tmp_path: Path, shape: str) -> None
     for name in ("a.npy", "a.npz"):
         with pytest.raises(CrimsonError, match=name):
             open_stack(tmp_path / name, wavenumber=(1, 2))
+
+
+def test_a_refused_header_is_not_warned_of_as_well(tmp_path: Path) -> None:
+    (tmp_path / "a.npy").write_bytes(header(r"'\s'") + STACK.tobytes())
+    with warnings.catch_warnings(record=True) as warned, pytest.raises(CrimsonError, match=r"a\.npy"):
+        warnings.simplefilter("always")
+        open_stack(tmp_path / "a.npy", wavenumber=(1, 2))
+    assert not warned
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ for it, ``dark``, ``reference``. Pickles are never loaded.
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 from functools import partial
 from math import prod
@@ -113,7 +114,8 @@ def _header(path: Path, file: IO[bytes]) -> Header:
     file = io.BytesIO(file.read(_MOST_HEADER_BYTES))  # numpy would read the 4 GiB that a header may say it has
     try:
         version = npy.read_magic(file)
-        shape, fortran, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(file)
+        with warnings.catch_warnings(action="ignore"):  # of Python's parser, on what a foreign header holds
+            shape, fortran, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(file)
     except (ValueError, MemoryError, RecursionError) as error:  # the latter two are Python's parser's, of too many brackets
         raise CrimsonError(f"{path}: is no NumPy array that can be read ({error}); save it again with numpy.save") from error
     if dtype.hasobject:
