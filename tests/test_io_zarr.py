@@ -146,6 +146,12 @@ def test_a_header_that_promises_terabytes(tmp_path: Path, change: dict[str, Any]
         open_stack(tmp_path / "a.zarr", wavenumber=(1, 2))
 
 
+def test_spectra_in_more_pieces_than_can_be_read_are_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", shape=(4, 5, 20_001), chunks=(4, 5, 2), dtype="u2")
+    with pytest.raises(CrimsonError, match=r"a\.zarr: each spectrum of 20001 points lies in 10001 chunks.*rechunk it"):
+        open_stack(tmp_path / "a.zarr", wavenumber=(500, 3500))
+
+
 def test_groups_without_a_stack(tmp_path: Path) -> None:
     zarr.create_group(tmp_path / "g.zarr")
     with pytest.raises(CrimsonError, match="no array of rank 3"):
