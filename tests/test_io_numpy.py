@@ -97,9 +97,10 @@ def test_a_header_that_does_not_fit_the_file(tmp_path: Path, shape: str) -> None
 
 def test_a_refused_header_is_not_warned_of_as_well(tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(header(r"'\s'") + STACK.tobytes())
-    with warnings.catch_warnings(record=True) as warned, pytest.raises(CrimsonError, match=r"a\.npy"):
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        open_stack(tmp_path / "a.npy", wavenumber=(1, 2))
+        with pytest.raises(CrimsonError, match=r"a\.npy"):
+            open_stack(tmp_path / "a.npy", wavenumber=(1, 2))
     assert not warned
 
 

@@ -33,7 +33,7 @@ EAGER_BYTES = 2 * 2**30  # what must be read whole, for want of random access, m
 _TOLD_BYTES = 256 * 2**20  # below this, reading whole takes no time that anybody notices
 _TRUSTED_BYTES = 2**40  # below this, unwritten parts are taken for an unfinished acquisition
 _PIECE_BYTES, _PAGE_BYTES = 2**26, 2**12  # read at once at most; what a disk reads at least
-_MOST_PIECES = 10_000  # of one spectrum: already seconds
+_MOST_PIECES = 5_000  # of one spectrum: already seconds
 _MOST_COMPRESSION = 1100  # deflate reaches 1032:1 at most
 
 
@@ -122,7 +122,10 @@ class FileArray:
         return np.expand_dims(block, tuple(i for i, stored in enumerate(self.order) if stored is None))
 
     def to_dask(self) -> da.Array:
-        """A dask array with whole spectra (the last dimension) in chunks that fit those of the file; `CrimsonError` if they are of too many."""
+        """A dask array with whole spectra (the last dimension) in chunks that fit those of the file.
+
+        `CrimsonError` if a spectrum lies in too many of those.
+        """
         if self.stored_chunks is not None and self.order[-1] is not None:
             pieces = -(-self.shape[-1] // max(1, self.stored_chunks[self.order[-1]]))
             if pieces > _MOST_PIECES:
