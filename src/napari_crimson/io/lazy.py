@@ -23,18 +23,18 @@ from napari_crimson.memory import memory_room
 from napari_crimson.printable import printable
 from napari_crimson.stack import BLOCK_BYTES, pixel_chunks
 
-__all__ = ["EAGER_BYTES", "Box", "FileArray", "check_eager", "check_promise", "read_raw"]
+__all__ = ["EAGER_BYTES", "MOST_COMPRESSION", "Box", "FileArray", "check_eager", "check_promise", "read_raw"]
 
 Box = tuple[slice, ...]
 
 _log = logging.getLogger(__name__)
 
 EAGER_BYTES = 2 * 2**30  # what must be read whole, for want of random access, may be this large
+MOST_COMPRESSION = 1100  # deflate reaches 1032:1 at most
 _TOLD_BYTES = 256 * 2**20  # below this, reading whole takes no time that anybody notices
 _TRUSTED_BYTES = 2**40  # below this, unwritten parts are taken for an unfinished acquisition
 _PIECE_BYTES, _PAGE_BYTES = 2**26, 2**12  # read at once at most; what a disk reads at least
 _MOST_PIECES = 5_000  # of one spectrum: already seconds
-_MOST_COMPRESSION = 1100  # deflate reaches 1032:1 at most
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -231,7 +231,7 @@ def check_promise(path: Path, shape: tuple[int, ...], itemsize: int, held_bytes:
         If `shape` needs over 1 TiB and more than any compression makes of `held_bytes`.
     """
     promised = prod(shape) * itemsize
-    if promised > _TRUSTED_BYTES and promised > _MOST_COMPRESSION * held_bytes:
+    if promised > _TRUSTED_BYTES and promised > MOST_COMPRESSION * held_bytes:
         raise CrimsonError(
             f"{path}: promises an array of shape {shape}, {promised / 2**40:.3g} TiB, but holds {held_bytes} bytes; "
             "the file is damaged or was never written: acquire or export it again"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.io.lazy import check_eager
+from napari_crimson.io.lazy import MOST_COMPRESSION, check_eager
 
 __all__ = ["check_surf"]
 
@@ -44,12 +44,15 @@ def check_surf(path: Path) -> None:
             raise CrimsonError(f"{path}: holds {max(objects, channels)} measurements; export each to a file of its own")
         if bits not in (16, 32) or min(columns, rows, comment, private + 1) < 0 or columns * rows != pixels or pixels < 1:
             raise CrimsonError(f"{path}: {columns} × {rows} points of {bits} bits, {pixels} in all, make no map; export it again")
-        size = pixels * max(bands, 1) * bits // 8
-        check_eager(path, f"a map of {pixels} spectra of {max(bands, 1)} points", pixels * max(bands, 1) * 8 * _IN_MEMORY)
         file.seek(_HEADER_BYTES + comment + private)
-        held = _unpacked_bytes(path, file, size) if header.startswith(b"DSCOMPRESSED") else path.stat().st_size - file.tell()
+        size, held = pixels * max(bands, 1) * bits // 8, path.stat().st_size - file.tell()
+        packed = header.startswith(b"DSCOMPRESSED")
+        what = f"a map of {pixels} spectra of {max(bands, 1)} points"
+        if held * (MOST_COMPRESSION if packed else 1) >= size:  # else it is refused, without a word ahead of that
+            check_eager(path, what, pixels * max(bands, 1) * 8 * _IN_MEMORY)
+            held = _unpacked_bytes(path, file, size) if packed else held
     if held < size:
-        raise CrimsonError(f"{path}: {pixels} spectra of {max(bands, 1)} points need {size} bytes, there are {held}; copy it again")
+        raise CrimsonError(f"{path}: {what} needs {size} bytes, there are {held}; copy it again")
 
 
 def _unpacked_bytes(path: Path, file: IO[bytes], most: int) -> int:
