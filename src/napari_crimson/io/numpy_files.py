@@ -88,9 +88,9 @@ def _load(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: H
     """A compressed member must be read whole, for want of random access."""
     shape, size = header.shape, header.data_bytes
     check_packed(path, f"'{info.filename}' of shape {shape}", size, info.compress_size)
-    check_eager(path, f"'{info.filename}' of shape {shape}", size)
     if info.file_size < header.header_bytes + size:
         raise CrimsonError(f"{path}: '{info.filename}' of shape {shape} needs {size} bytes, it has {info.file_size}; copy the file again")
+    check_eager(path, f"'{info.filename}' of shape {shape}", size)
     with archive.open(info) as file:
         file.read(header.header_bytes)
         values = np.frombuffer(file.read(size), header.dtype)

@@ -39,9 +39,9 @@ def check_wdf(path: Path) -> None:
                 f"{path}: block {name.decode()} should hold {size} bytes for {count} spectra of {points} points, it has {held}; "
                 "copy or export it again"
             )
-    check_eager(path, f"a map of {capacity} spectra of {points} points", max(capacity, count) * points * 4)
     if points < 2 or count < 1:
         raise CrimsonError(f"{path}: {count} spectra of {points} points were finished; there is nothing to open")
+    check_eager(path, f"a map of {capacity} spectra of {points} points", max(capacity, count) * points * 4)
 
 
 def _blocks(path: Path, file: IO[bytes]) -> dict[bytes, tuple[int, int]]:
