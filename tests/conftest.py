@@ -54,18 +54,11 @@ def _missing_for_a_window() -> str | None:
 
 
 @pytest.fixture(autouse=True)
-def _garbage_on_the_main_thread(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Of tests with a window, collect garbage on the main thread only: what is left of widgets must not be deleted in a worker's."""
-    if request.node.get_closest_marker("gui") is None:
-        yield
-        return
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
+def _garbage_ends_with_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Collect what is left of a window here: a later test's thread must not do it."""
+    yield
+    if request.node.get_closest_marker("gui") is not None:
         gc.collect()
-        gc.enable()
 
 
 @pytest.fixture

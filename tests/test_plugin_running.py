@@ -307,6 +307,28 @@ def test_a_run_is_in_naparis_list_and_can_be_cancelled_there(viewer: Any, qtbot:
     dialog.hide()
 
 
+def test_a_block_that_takes_long_is_told_by_the_main_thread_only(
+    viewer: Any, qtbot: Any, click: Any, gated: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tqdm import TMonitor
+
+    add_tissue(viewer)
+    widget = dock(viewer)
+    click(widget.buttons.run_button)
+    gated.open(3)
+    qtbot.waitUntil(lambda: widget.bar.value > 0, timeout=PATIENCE_MS)
+    (bar,) = progress._all_instances
+    telling: list[threading.Thread] = []
+    monkeypatch.setattr(progress, "display", lambda *_, **__: telling.append(threading.current_thread()))
+    bar.last_print_t -= 1000
+    monitor = TMonitor(progress, 0.01)
+    qtbot.wait(200)
+    monitor.exit()
+    assert set(telling) <= {threading.main_thread()}
+    gated.open()
+    qtbot.waitUntil(lambda: not widget.running, timeout=PATIENCE_MS)
+
+
 Clicker = Callable[[Any], None]
 
 

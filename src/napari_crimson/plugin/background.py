@@ -11,6 +11,7 @@ from napari.utils.notifications import notification_manager, show_error
 from qtpy.QtCore import QTimer
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.garbage import hold_garbage
 from napari_crimson.plugin.preferences import keep_memory_limit
 from napari_crimson.plugin.report import Ahead, Phase, Report
 
@@ -52,6 +53,7 @@ class BackgroundJob:
         self._ahead: Ahead | None = None
         self._complete = False
         self._error: Exception | None = None
+        self._release: Callable[[], None] = lambda: None
         self._steps = self._guarded()
 
         def work() -> Generator[Any, None, None]:
@@ -70,6 +72,7 @@ class BackgroundJob:
     def start(self) -> None:
         """Begin; returns at once."""
         keep_memory_limit()
+        self._release = hold_garbage()
         self._report("starting")
         self._worker.start()
 
@@ -124,6 +127,7 @@ class BackgroundJob:
             self._show(news)
 
     def _finish(self) -> None:
+        self._release()
         self._steps.close()  # where napari itself stopped the worker, the work is still waiting
         self._stop.set()
         self._conclude()

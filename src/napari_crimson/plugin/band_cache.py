@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_crimson.plugin.garbage import start_thread
+
 __all__ = ["BandCache"]
 
 Place = tuple[int, tuple[int, ...]]  # number of a slab along the wavenumbers, and where it is in ([t,] [z])
@@ -100,8 +102,7 @@ class BandCache:
                     self._slabs.move_to_end(place)
             self._wanted = [place for place in there if place not in self._slabs or not self._slabs[place].complete]
             if self._wanted and self._thread is None and self.depth > 1:
-                self._thread = threading.Thread(target=self._run, name="crimson-bands", daemon=True)
-                self._thread.start()
+                self._thread = start_thread(self._run, "crimson-bands")
 
     def _run(self) -> None:
         while True:

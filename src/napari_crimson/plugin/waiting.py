@@ -9,6 +9,8 @@ from typing import TypeVar
 from qtpy.QtCore import QEventLoop, QObject, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QApplication
 
+from napari_crimson.plugin.garbage import hold_garbage
+
 __all__ = ["wait_for"]
 
 Result = TypeVar("Result")
@@ -28,6 +30,7 @@ def wait_for(work: Callable[[], Result]) -> Result:
     loop, bell = QEventLoop(), _Bell()
     bell.rung.connect(loop.quit)
     QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+    release = hold_garbage()
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="crimson-wait") as pool:
             future = pool.submit(work)
@@ -35,4 +38,5 @@ def wait_for(work: Callable[[], Result]) -> Result:
             loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
             return future.result()
     finally:
+        release()
         QApplication.restoreOverrideCursor()

@@ -8,6 +8,8 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
 
+from napari_crimson.plugin.garbage import start_thread
+
 __all__ = ["Newest", "Work"]
 
 Work = Callable[[], Iterator[Any]]  # each step gives an answer, or None where there is nothing to show yet
@@ -55,8 +57,7 @@ class Newest(QObject):
             self._tokens.setdefault(key, object())
             self._work[key] = (urgent, work())
             if self._thread is None:
-                self._thread = self._started = threading.Thread(target=self._run, name="crimson-spectra", daemon=True)
-                self._thread.start()
+                self._thread = self._started = start_thread(self._run, "crimson-spectra")
 
     def drop(self, key: Hashable) -> None:
         """Want no more answers under a key."""

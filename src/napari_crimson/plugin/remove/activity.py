@@ -26,7 +26,8 @@ class Activity:
     """
 
     def __init__(self, title: str, cancel: Callable[[], object]) -> None:
-        self._bar = _Bar(total=_STEPS, desc=title, cancel_callback=cancel, file=io.StringIO())
+        # with miniters at 1, tqdm's own thread leaves the bar alone: it would write into the window after 10 s without news
+        self._bar = _Bar(total=_STEPS, desc=title, cancel_callback=cancel, file=io.StringIO(), miniters=1)
         self._showing, self._at = False, 0
 
     def show(self, report: Report) -> None:

@@ -13,6 +13,7 @@ from napari.qt.threading import create_worker
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.axis import given_axis
+from napari_crimson.plugin.garbage import hold_garbage
 from napari_crimson.plugin.layers import (
     KEY,
     axis_of_layer,
@@ -178,7 +179,7 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
 
             return devices()
 
-        create_worker(find_devices, _connect={"returned": self._devices_found})
+        create_worker(find_devices, _connect={"returned": self._devices_found, "finished": hold_garbage()})
 
     def _devices_found(self, found: list[tuple[str, str]]) -> None:
         if not self._closed:
