@@ -20,9 +20,10 @@ help:
 demo: $(INSTALLED)
 	$(BIN)/napari-crimson demo
 
+# One process takes the tests that open windows, the other the rest; PYTEST="tests/test_stream.py -n 0" for some, in one process
 test: $(INSTALLED) display
 	@if command -v xvfb-run >/dev/null; then export QT_QPA_PLATFORM=xcb; set -- xvfb-run -a -s '-screen 0 1280x1024x24'; fi; \
-	"$$@" $(BIN)/python -m pytest $(PYTEST)
+	"$$@" $(BIN)/python -m pytest -n 2 $(PYTEST)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -34,6 +34,19 @@ def shared_data() -> Path:
 # --- a real window -----------------------------------------------------------------------------------
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of several processes, give all tests with windows to one: they share the screen and its focus. Other files go where there is room."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneWithWindows(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return "windows" if Path(file).name.startswith(("test_plugin", "test_examples")) else file
+
+    return OneWithWindows(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test marked gui, or fail it where CRIMSON_GUI_TESTS=required, if no window can be shown here; say what is missing."""
