@@ -25,26 +25,11 @@ import zarr
 from fuzzing.seeds import SEEDS
 from napari_crimson import CrimsonError, open_stack
 from napari_crimson.stack import make_stack
+from refusing import contents, refused
 
 STACK = np.random.default_rng(0).integers(0, 4000, (4, 5, 6)).astype("u2")
 PAGES = np.moveaxis(STACK, -1, 0)
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\nsecond line\u202egnp"
-
-
-def contents(folder: Path) -> dict[str, Any]:
-    """All there is in a folder, byte by byte."""
-    return {str(path): (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in folder.rglob("*")}
-
-
-@contextmanager
-def refused(folder: Path, match: str) -> Iterator[None]:
-    """Expect one error of one line, no more than 1 GiB of memory, and a folder that is as it was."""
-    before = contents(folder)
-    with pytest.raises(CrimsonError, match=match) as caught:
-        yield
-    assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 2500
-    assert contents(folder) == before
 
 
 @pytest.fixture

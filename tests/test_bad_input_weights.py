@@ -18,7 +18,7 @@ from napari_crimson.networks import build
 from napari_crimson.pipeline import read_pipeline
 from napari_crimson.recipe import read_recipe
 from napari_crimson.synthesis import make_prior
-from test_bad_input_files import refused
+from refusing import refused
 
 ARGUMENTS = {"widths": [4, 6], "kernel": 3, "dilations": [1]}
 CARD: dict[str, Any] = {"name": "tiny", "network": "cnn", "convention": "relative", "arguments": ARGUMENTS}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 
+from napari_crimson import open_stack, remove_background
 from napari_crimson.errors import DamagedError
-from napari_crimson.results.origin import changes, origin_of, same_pixels
+from napari_crimson.results.origin import changes, files_behind, origin_of, same_pixels
+from refusing import refused
 
 VALUES = np.random.default_rng(0).integers(0, 4000, (8, 9, 20)).astype("u2")
 CARS = da.from_array(VALUES, chunks=(4, 9, 20))
@@ -66,6 +70,47 @@ def test_a_folder_is_known_by_all_its_files_but_not_by_the_result_within(file: P
     assert changes(before, origin_of(str(folder), CARS, apart_from=result)) == ""
     (folder / "second.h5").write_bytes(b"new")
     assert "1 files then, 2 now" in changes(before, origin_of(str(folder), CARS, apart_from=result))
+
+
+@pytest.fixture
+def planes(tmp_path: Path) -> Path:
+    """A folder of 40 TIFF files, written one a minute."""
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    for number in range(40):
+        tifffile.imwrite(folder / f"image_{number:02}.tif", VALUES[..., number % 20], photometric="minisblack")
+        os.utime(folder / f"image_{number:02}.tif", ns=(0, (1_700_000_000 + 60 * number) * 10**9))
+    return folder
+
+
+def replace_one(folder: Path) -> None:
+    """Other content of the same size, older than the newest, in a file that is in no sample."""
+    tifffile.imwrite(folder / "image_07.tif", VALUES[..., 0] + 1, photometric="minisblack")
+    os.utime(folder / "image_07.tif", ns=(0, (1_700_000_000 + 60 * 7) * 10**9 + 1000))
+
+
+def test_one_older_file_of_many_replaced_by_another_of_its_size_is_told(planes: Path) -> None:
+    before = files_behind(str(planes))
+    replace_one(planes)
+    now = files_behind(str(planes))
+    assert {key for key in before if before[key] != now[key]} == {"stamps"}
+    assert re.fullmatch(r"some of its 40 files last changed at another time than then, the newest at 2023-11-1\d .*", changes(before, now))
+    earlier = {key: value for key, value in before.items() if key != "stamps"}  # as noted by versions that kept no such thing
+    assert changes(earlier, now) == ""
+
+
+def test_a_run_is_not_taken_up_when_one_file_of_its_folder_was_replaced(planes: Path, tmp_path: Path) -> None:
+    def double(spectra: np.ndarray, *_: object) -> np.ndarray:
+        return 2 * spectra.astype("f4")
+
+    def remove() -> None:
+        remove_background(open_stack(planes, wavenumber=(1000, 1500)), double, output=tmp_path / "out.zarr")
+
+    remove()
+    remove()
+    replace_one(planes)
+    with refused(tmp_path, r"have changed since .* \(some of its 40 files last changed at another time .*resume=False to begin anew"):
+        remove()
 
 
 def test_an_array_in_memory_is_known_by_two_of_its_pixels() -> None:

@@ -1,4 +1,4 @@
-"""Whether the data behind a stack are still what they were: size, time of change, samples of the content, two pixels.
+"""Whether the data behind a stack are still what they were: sizes, times of change, samples of the content, two pixels.
 
 A run that is taken up again, tomorrow or after a crash, must not join the halves of two different stacks.
 """
@@ -61,6 +61,8 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             found.append(f"{before[key]:,} {word} then, {now[key]:,} now")
     if "modified" in before and "modified" in now and abs(before["modified"] - now["modified"]) > _CLOCK_S:
         found.append(f"last changed {_date(before['modified'])} then, {_date(now['modified'])} now")
+    elif "stamps" in before and "stamps" in now and before["stamps"] != now["stamps"] and not found:
+        found.append(f"some of its {now['files']:,} files last changed at another time than then, the newest at {_date(now['modified'])}")
     if before.get("sample") != now.get("sample") and "sample" in before and "sample" in now:
         found.append("its content differs")
     return "; ".join(found)
@@ -77,30 +79,35 @@ def _files(path: Path, apart_from: Path | None) -> dict[str, Path]:
     if not path.is_dir():
         return {path.name: path}
     kept: dict[str, Path] = {}
-    ours = () if apart_from is None else (apart_from, *aside(apart_from))
+    ours = [] if apart_from is None else [one.resolve() for one in (apart_from, *aside(apart_from))]
     for folder, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if (Path(folder) / name).resolve() not in [one.resolve() for one in ours]]
+        folders[:] = [name for name in folders if not ours or (Path(folder) / name).resolve() not in ours]
         names = [name for name in names if name not in _BROWSED and not name.endswith(".lock")]
         kept |= {str((Path(folder) / name).relative_to(path)): Path(folder) / name for name in names}
     return dict(sorted(kept.items()))
 
 
 def _described(files: Mapping[str, Path]) -> dict[str, Any]:
-    digest = hashlib.sha256()
+    digest, stamps = hashlib.sha256(), hashlib.sha256()
     stats = [file.stat() for file in files.values()]
     for name, stat in zip(files, stats, strict=True):
-        digest.update(f"{name} {stat.st_size}\n".encode("utf-8", "surrogateescape"))
-    for file in list(files.values())[:: -(-len(files) // _SAMPLES)]:
-        size = file.stat().st_size
+        named = f"{name} {stat.st_size}\n".encode("utf-8", "surrogateescape")
+        digest.update(named)
+        stamps.update(named + f"{stat.st_mtime_ns}\n".encode())
+    every = -(-len(files) // _SAMPLES)
+    for file, stat in list(zip(files.values(), stats, strict=True))[::every]:
         with file.open("rb") as opened:
             for part in range(_SAMPLES):
-                opened.seek(max(0, size - _SAMPLE_BYTES) * part // (_SAMPLES - 1))
+                opened.seek(max(0, stat.st_size - _SAMPLE_BYTES) * part // (_SAMPLES - 1))
                 digest.update(opened.read(_SAMPLE_BYTES))
+    # Most of a folder's files are in no sample, so each one's time counts to the last digit; one file is in all of them, and its
+    # time may be rounded.
     return {
         "files": len(files),
         "size": sum(stat.st_size for stat in stats),
         "modified": max(stat.st_mtime for stat in stats),
         "sample": digest.hexdigest(),
+        **({"stamps": stamps.hexdigest()} if len(files) > 1 else {}),
     }
 
 
