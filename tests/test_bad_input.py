@@ -56,6 +56,22 @@ TESTS: dict[str, tuple[str, ...]] = {
         "test_control_characters_in_names_do_not_reach_the_terminal",
     ),
     "a heap of HDF5 that is read for ever": ("test_a_heap_of_texts_that_a_broken_copy_left_half_empty",),
+    "a chunk whose stream would fill the memory": ("test_chunks_that_would_fill_the_memory",),
+    "a file whose reader is an extra that is missing": (
+        "test_a_missing_extra_is_named",
+        "test_a_missing_extra_is_one_line_with_the_cure",
+    ),
+    "several arrays that fit": (
+        "test_several_that_fit_are_named",
+        "test_equally_large_arrays_are_listed",
+        "test_several_images_are_listed_and_chosen_by_name",
+        "test_which_of_several",
+    ),
+    "attributes that contradict the shape": ("test_text_and_bytes_as_numbers_and_shape_over_attributes",),
+    "a map or scan that was interrupted, which must open": (
+        "test_an_interrupted_map_opens_and_what_was_not_measured_is_nan",
+        "test_an_interrupted_macro_raster_and_columns_that_were_never_measured",
+    ),
     # stacks
     "no spectral axis": ("test_scancars_has_no_axis", "test_a_bare_array_has_spectra_last"),
     "an axis of another length": ("test_an_axis_of_another_length_is_told_with_both_lengths",),
@@ -66,16 +82,41 @@ TESTS: dict[str, tuple[str, ...]] = {
         "test_bad_pixels_are_empty_alone_and_counted",
         "test_pixels_that_are_no_spectrum_are_nan_alone_and_counted",
     ),
+    "a corrupt chunk": (
+        "test_a_damaged_chunk_costs_its_block_and_is_named_and_mended",
+        "test_a_damaged_chunk_in_the_middle_does_not_keep_the_rest_from_being_done",
+        "test_a_damaged_chunk_is_one_error",
+        "test_damage_costs_the_blocks_it_lies_in_and_no_others",
+    ),
+    "a stack that changed between two runs that are to be one": (
+        "test_a_stack_that_has_changed_in_between_is_refused",
+        "test_data_that_have_changed_are_refused_with_what_changed",
+        "test_a_run_is_not_taken_up_when_one_file_of_its_folder_was_replaced",
+    ),
     # where results go
     "a read-only output folder": ("test_a_target_that_is_read_only_is_told_before_any_work",),
     "a full disk": (
         "test_a_disk_that_is_full_stops_the_run_which_goes_on_when_there_is_room",
         "test_a_disk_that_fills_up_keeps_what_is_done",
     ),
+    "two processes on one output": (
+        "test_the_second_of_two_processes_on_one_output_refuses",
+        "test_another_process_is_refused_and_after_its_death_followed",
+    ),
+    "a share that goes away": (
+        "test_a_share_that_goes_away_and_comes_back_is_waited_for",
+        "test_a_share_that_stays_away_stops_the_run_which_goes_on_when_it_is_back",
+        "test_a_zarr_that_goes_away_while_it_is_read_does_not_turn_into_zeros",
+    ),
+    "a clock that is set during a run": ("test_setting_the_clock_frees_no_output",),
     "a limit of memory smaller than the work": ("test_a_result_over_the_limit_is_refused_and_goes_to_disk",),
     # machines
     "no GPU when one was asked for": ("test_errors_come_before_any_work",),
     "a GPU taken by another process": ("test_a_gpu_without_room_for_one_spectrum_is_told",),
+    "a device that is lost at work": (
+        "test_a_lost_device_stops_the_work_and_says_how_it_goes_on",
+        "test_a_lost_device_gives_way_to_the_cpu_where_that_is_allowed",
+    ),
     "a scheduler that is not there": ("test_a_scheduler_that_is_not_there_is_told_in_seconds",),
     "a worker without the package, or of another version": ("test_workers_that_will_not_do_are_told",),
     # classical removers
@@ -91,6 +132,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "a saturated or constant spectrum": ("test_constant_and_clipped_spectra_get_no_answer_and_leave_the_others_alone",),
     "a corrupt weights file": ("test_one_changed_byte_is_refused_with_both_checksums",),
+    "an oversized weights file": ("test_an_oversized_file_is_not_read",),
     "a foreign weights file": ("test_bytes_that_are_no_weights",),
     "a card that asks for what is no network": ("test_a_card_that_asks_for_what_is_no_network",),
     "a training recipe that cannot be meant": (
