@@ -124,6 +124,13 @@ def test_ctrl_c_leaves_a_partial_that_the_same_command_completes(
     assert "stopped" in capsys.readouterr().err
     assert run("info", tmp_path / "out" / "big.zarr") == 0
     assert "status      partial" in capsys.readouterr().out
+    for suffix in ("h5", "tif", "mat", "zarr"):  # nor does another format pass it off as whole
+        copy = tmp_path / f"copy.{suffix}"
+        assert run("convert", tmp_path / "out" / "big.zarr", copy, "--image", "raman") == 0
+        assert "unfinished result" in capsys.readouterr().err
+        assert any("saved unfinished" in line for line in open_stack(copy).attrs["history"]), suffix
+    assert run("analyse", tmp_path / "out" / "big.zarr", "--out", tmp_path / "images", "--band", "2850-2900") == 0
+    assert "unfinished result" in capsys.readouterr().err
     first = calls[0]
     stop_at = -1
     calls.clear()

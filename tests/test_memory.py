@@ -1,16 +1,22 @@
-"""A limit on memory holds for results and for files that must be read whole."""
+"""A limit on memory holds for results, for the blocks in work, and for files that must be read whole."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import dask.array as da
 import numpy as np
 import psutil
 import pytest
+import xarray as xr
+from numpy.typing import NDArray
 
 from napari_crimson import CrimsonError, open_stack, remove_background
+from napari_crimson.__main__ import main
 from napari_crimson.memory import SHARE, limit_memory, memory_room
+from napari_crimson.stack import make_stack
 
 AXIS = np.linspace(2800.0, 3100.0, 8)
 STACK = np.random.default_rng(0).uniform(1, 2, (30, 40, 8)).astype(np.float32)  # 38,400 bytes
@@ -32,12 +38,43 @@ def test_room_is_what_is_free_or_the_limit_where_that_is_less(monkeypatch: pytes
     assert memory_room(share=1.0) == 1000
 
 
+def same(spectra: NDArray[Any], *_: object) -> NDArray[Any]:
+    return spectra
+
+
+def in_rows(rows: int) -> xr.Dataset:
+    """The stack four times, a chunk for some rows."""
+    return make_stack(da.from_array(np.concatenate([STACK] * 4), chunks=(rows, 40, 8)), AXIS)
+
+
 def test_a_result_over_the_limit_is_refused_and_goes_to_disk(tmp_path: Path) -> None:
-    limit_memory(STACK.nbytes - 1)
+    limit_memory(4 * STACK.nbytes - 1)
     with pytest.raises(CrimsonError, match=r"for which there are .* of memory.*output="):
-        remove_background(STACK, lambda spectra, *_: spectra, wavenumber=AXIS)
-    on_disk = remove_background(STACK, lambda spectra, *_: spectra, wavenumber=AXIS, output=tmp_path / "out.zarr")
-    np.testing.assert_allclose(on_disk["raman"].values, STACK)
+        remove_background(in_rows(5), same)
+    on_disk = remove_background(in_rows(5), same, output=tmp_path / "out.zarr")
+    np.testing.assert_allclose(on_disk["raman"].values, np.concatenate([STACK] * 4))
+
+
+def test_a_limit_smaller_than_the_blocks_in_work_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    limit_memory(4 * STACK.nbytes - 1)
+    with pytest.raises(
+        CrimsonError, match=r"blocks of \d+ spectra of 8 points take .* MiB in work, .*allow more, or save the stack with smaller"
+    ):
+        remove_background(in_rows(120), same, output=tmp_path / "out.zarr")
+    assert not list(tmp_path.iterdir())
+    limit_memory(1000)
+    with pytest.raises(CrimsonError, match="allow more"):
+        remove_background(in_rows(5), same, output=tmp_path / "out.zarr")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_line_sets_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "a.npz", cars=STACK, wavenumber=AXIS)
+    with pytest.raises(SystemExit) as end:
+        main(["correct", str(tmp_path / "a.npz"), "--out", str(tmp_path / "out"), "--remover", "kk", "--memory-limit", "0.00001"])
+    assert end.value.code == 1
+    assert "allow more" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_that_must_be_read_whole_is_refused(tmp_path: Path) -> None:

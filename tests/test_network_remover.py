@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from napari_crimson import remove_background
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
-from napari_crimson.remover import load_remover
+from napari_crimson.remover import load_remover, network
 from napari_crimson.remover.network import NetworkRemover, _cut
 
 AXIS = np.linspace(600.0, 3400.0, 300)
@@ -111,6 +115,33 @@ def test_a_gpu_without_room_for_one_spectrum_is_told(remover: NetworkRemover, mo
     remover.network = Failing(remover.network, torch.OutOfMemoryError("CUDA out of memory"), room=0)  # type: ignore[assignment]
     with pytest.raises(CrimsonError, match=r"no memory left for a single spectrum; close other programs, or take device='cpu'"):
         remover(SPECTRA, AXIS)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("CUDA error: all devices are busy")])
+@pytest.mark.parametrize("where", ["to", "__call__"])
+def test_a_gpu_that_another_process_has_taken_is_told_on_loading(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: RuntimeError, where: str
+) -> None:
+    class Taken:
+        def to(self, *_: object) -> Taken:
+            if where == "to":
+                raise error
+            return self
+
+        def eval(self) -> Taken:
+            return self
+
+        def requires_grad_(self, _: bool) -> Taken:
+            return self
+
+        def __call__(self, *_: object) -> None:
+            raise error
+
+    monkeypatch.setattr(network, "resolve_device", lambda _: "meta")  # there, and no CPU
+    monkeypatch.setattr(network, "build", lambda *_: SimpleNamespace(load_state_dict=lambda *_, **__: None, to=Taken().to))
+    with pytest.raises(CrimsonError, match=r"meta cannot take the network: CUDA .*; close the programs that use it .*device='cpu'"):
+        remove_background(SPECTRA[None], "cnn", wavenumber=AXIS, output=tmp_path / "out.zarr")
+    assert not list(tmp_path.iterdir())
 
 
 FINE = np.linspace(600.0, 2400.0, 300)

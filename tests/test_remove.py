@@ -185,7 +185,7 @@ def test_an_array_without_axis_is_refused():
 
 
 def test_a_result_larger_than_memory_asks_for_an_output(monkeypatch):
-    free = psutil.virtual_memory()._replace(available=1000)
+    free = psutil.virtual_memory()._replace(available=1_300_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     with pytest.raises(CrimsonError, match="output="):
         remove_background(stack(), ratio)

@@ -33,16 +33,22 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 
 def devices() -> list[tuple[str, str]]:
     """Names that `resolve_device` takes here, each with a label for people, ``auto`` first."""
-    real = [*(f"cuda:{k}" for k in range(torch.cuda.device_count())), *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
-    labels = [(name, describe_device(name)) for name in real]
+    labels = [(name, describe_device(name)) for name in _here()]
     return [("auto", f"auto → {labels[0][1]}"), *labels]
+
+
+def _here() -> list[str]:
+    return [*(f"cuda:{k}" for k in range(torch.cuda.device_count())), *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
 
 
 def describe_device(name: str) -> str:
     """A device in words, with its free memory where it has its own."""
-    if name.startswith("cuda"):
+    if not name.startswith("cuda"):
+        return name
+    try:
         return f"{name} ({torch.cuda.get_device_name(name)}, {free_memory(name) / 2**30:.1f} GiB free)"
-    return name
+    except RuntimeError:  # another process has it for itself
+        return f"{name} (taken)"
 
 
 def free_memory(name: str) -> int:
@@ -67,7 +73,7 @@ def resolve_device(name: str = "auto") -> str:
     CrimsonError
         If the device is not there, with those that are.
     """
-    here = [known for known, _ in devices()[1:]]
+    here = _here()
     name = name.removesuffix(_FALL_BACK)
     if name == "auto":
         return here[0]

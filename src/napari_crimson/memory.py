@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+
 import psutil
 
-__all__ = ["SHARE", "limit_memory", "memory_room"]
+from napari_crimson.blocks import Region, pixels
+from napari_crimson.errors import CrimsonError
+
+__all__ = ["SHARE", "check_result", "check_work", "limit_memory", "memory_room"]
 
 SHARE = 0.6  # of what is free: the part that one result may take
 
@@ -12,7 +18,7 @@ _limit_bytes: int | None = None
 
 
 def limit_memory(size: int | None) -> None:
-    """Let no result, and no file that must be read whole, take more than `size` bytes in this process; None lifts the limit."""
+    """Let no result, no file that must be read whole and no work on blocks take more than `size` bytes in this process; None lifts it."""
     global _limit_bytes
     _limit_bytes = size
 
@@ -21,3 +27,38 @@ def memory_room(share: float = SHARE) -> int:
     """Bytes that may be taken now: this share of what is free, or the limit where that is less."""
     room = int(share * psutil.virtual_memory().available)
     return room if _limit_bytes is None else min(room, _limit_bytes)
+
+
+def check_result(size: int) -> None:
+    """Refuse a result of `size` bytes that would stay in memory and does not fit there.
+
+    Raises
+    ------
+    CrimsonError
+        With the cure.
+    """
+    room = memory_room()
+    if size > room:
+        raise CrimsonError(
+            f"a result of {size / 2**30:.3g} GiB, for which there are {room / 2**30:.3g} GiB of memory; "
+            "give output= a path ending in .zarr, and it is written to disk block by block"
+        )
+
+
+def check_work(regions: Sequence[Region], chunks: Sequence[Sequence[int]], itemsize: int, results: int) -> None:
+    """Refuse blocks of which not even those in work fit: two chunks of the input, and three blocks with `results` of float32 (`stream`).
+
+    Raises
+    ------
+    CrimsonError
+        With what they take.
+    """
+    points = chunks[-1][0]
+    largest = max(pixels(region) for region in regions)
+    size = 2 * prod(max(axis) for axis in chunks) * itemsize + 3 * largest * points * (itemsize + 4 * results)
+    room = memory_room(share=1.0)
+    if size > room:
+        raise CrimsonError(
+            f"blocks of {largest} spectra of {points} points take {size / 2**20:,.0f} MiB in work, for which there are "
+            f"{room / 2**20:,.0f} MiB of memory; allow more, or save the stack with smaller chunks"
+        )

@@ -24,7 +24,7 @@ from napari_crimson.correction import Correction, Data, RemoverLike, Settings, S
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.ome_zarr import fit_tile
 from napari_crimson.lazy import correct_lazily
-from napari_crimson.memory import memory_room
+from napari_crimson.memory import check_result, check_work
 from napari_crimson.provenance import fingerprint, history_line, record
 from napari_crimson.removal import Removal
 from napari_crimson.remover import load_remover
@@ -72,18 +72,21 @@ def plan_removal(
     note = record(stack, correction, loaded, settings, asked=remover)
     history = [*stack.attrs["history"], history_line(note)]
     attrs = {"source": stack.attrs["source"], "history": history, **note}
+    tile = None if output is None else fit_tile((cars.sizes["y"], cars.sizes["x"]), (max(cars.data.chunks[-3]), max(cars.data.chunks[-2])))
+    regions = plan_blocks(cars.shape, cars.data.chunks, align=None if tile is None else (*(1,) * (cars.ndim - 3), *tile))
+    check_work(regions, cars.data.chunks, cars.dtype.itemsize, len(correction.names))
     sink: Sink
-    if output is None:
+    if output is None or tile is None:
         sink = _memory_sink(stack, correction, attrs, earlier, dry_run)
     else:
-        sink = _zarr_sink(output, stack, correction, attrs, resume, dry_run)
+        sink = _zarr_sink(output, tile, stack, correction, attrs, resume, dry_run)
     carried = note.pop("recipe")
     results = {name: (cars.dims, sink.lazy(name), note) for name in correction.names}
     return Removal(
         dataset=stack.assign(results).assign_attrs(history=history, recipe=carried),
         remover=loaded,
         sink=sink,
-        regions=plan_blocks(cars.shape, cars.data.chunks, align=sink.align),
+        regions=regions,
         correction=correction,
         _files=partial(files_behind, stack.attrs["source"], apart_from=getattr(sink, "path", None)),
     )
@@ -191,16 +194,21 @@ def _memory_sink(
     same = [sink for sink in earlier or () if job is not None and sink.job == job]
     if same:
         return same[0]
-    _check_memory(4 * cars.size * len(correction.names))
+    check_result(4 * cars.size * len(correction.names))
     return DrySink(cars.shape, correction.names) if dry_run else MemorySink(cars.shape, correction.names, job=job)
 
 
 def _zarr_sink(
-    output: str | Path, stack: xr.Dataset, correction: Correction, attrs: dict[str, Any], resume: Resume, dry_run: DryRun
+    output: str | Path,
+    tile: tuple[int, int],
+    stack: xr.Dataset,
+    correction: Correction,
+    attrs: dict[str, Any],
+    resume: Resume,
+    dry_run: DryRun,
 ) -> ZarrSink | DrySink:
     """Open the place on disk, its chunks cut where those of the input are cut."""
     cars = stack["cars"]
-    tile = fit_tile((cars.sizes["y"], cars.sizes["x"]), (max(cars.data.chunks[-3]), max(cars.data.chunks[-2])))
     path = _output_path(output, stack)
     mark = fingerprint(cars.data, correction, attrs, tile)
     origin = origin_of(stack.attrs["source"], cars.data, apart_from=path, rounded=bool(steps_of(stack)))
@@ -232,12 +240,3 @@ def _output_path(output: str | Path, stack: xr.Dataset) -> Path:
     if path.resolve() == source.resolve() or path.resolve() in source.resolve().parents:
         raise CrimsonError(f"{path} is the stack itself; choose another output")
     return path
-
-
-def _check_memory(size: int) -> None:
-    room = memory_room()
-    if size > room:
-        raise CrimsonError(
-            f"a result of {size / 2**30:.3g} GiB, for which there are {room / 2**30:.3g} GiB of memory; "
-            "give output= a path ending in .zarr, and it is written to disk block by block"
-        )

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from napari_crimson.cli.app import app
-from napari_crimson.cli.terminal import printable, progress_bar
+from napari_crimson.cli.terminal import printable, progress_bar, warn_if_unfinished
 from napari_crimson.errors import CrimsonError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def analyse(
     if unmix is not None and unmix not in analysis.UNMIXING:
         raise CrimsonError(f"--unmix {unmix}: give one of {', '.join(analysis.UNMIXING)}")
     stack = open_stack(result)
+    warn_if_unfinished(stack, result)
     if baseline is not None:
         method, _, settings = baseline.partition(",")
         stack = analysis.subtract_baseline(stack, method.strip(), **options_from_text(settings))

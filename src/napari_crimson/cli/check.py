@@ -9,7 +9,7 @@ import typer
 
 from napari_crimson.cli.app import Name, Wavenumber, app
 from napari_crimson.cli.batch import axis_from_option
-from napari_crimson.cli.terminal import printable, progress_bar
+from napari_crimson.cli.terminal import printable, progress_bar, warn_if_unfinished
 from napari_crimson.errors import CrimsonError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _both(result: Path, file: Path | None, axis: object, name: str | None) -> xr
     from napari_crimson.pipeline import read_pipeline
 
     corrected = open_stack(result)
+    warn_if_unfinished(corrected, result)
     if "raman" not in corrected:
         raise CrimsonError(f"{result}: holds {', '.join(map(str, corrected.data_vars))} but no answer; give what correct wrote")
     if file is None and "cars" in corrected:

@@ -9,7 +9,7 @@ import typer
 
 from napari_crimson.cli.app import Name, Wavenumber, app
 from napari_crimson.cli.batch import axis_from_option
-from napari_crimson.cli.terminal import printable
+from napari_crimson.cli.terminal import printable, warn_if_unfinished
 from napari_crimson.errors import CrimsonError
 
 __all__ = ["convert"]
@@ -29,6 +29,7 @@ def convert(
     from napari_crimson.io.found import IMAGES
 
     stack = open_stack(file, wavenumber=axis_from_option(wavenumber), name=name)
+    warn_if_unfinished(stack, file)
     images = [one for one in IMAGES if one in stack]
     if image is not None:
         if image not in images:

@@ -14,6 +14,7 @@ from napari_crimson.cli.app import DAMAGED, STOPPED, Device, Name, Wavenumber, a
 from napari_crimson.cli.batch import Job, Outcome, axis_from_option, output_paths, pipeline_from_options
 from napari_crimson.cli.terminal import complain, printable
 from napari_crimson.errors import CrimsonError
+from napari_crimson.memory import limit_memory
 
 if TYPE_CHECKING:
     from napari_crimson.stream import Loop
@@ -47,6 +48,10 @@ def correct(
         bool, typer.Option("--redo-damaged", help="The stacks have been repaired: do those blocks again that could not be read.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell shape, output, free disk and time of each stack.")] = False,
+    memory_limit: Annotated[
+        float | None,
+        typer.Option(help="Take no more than so many GB of memory for the work; what is free if left out.", min=0.0, metavar="GB"),
+    ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Work on the workers of this dask.distributed scheduler, as tcp://host:8786.", metavar="ADDRESS")
     ] = None,
@@ -57,6 +62,7 @@ def correct(
     """
     if redo_damaged and not resume:
         raise typer.BadParameter("--no-resume does all blocks again", param_hint="--redo-damaged")
+    limit_memory(None if memory_limit is None else int(memory_limit * 1e9))
     axis = axis_from_option(wavenumber)
     pipeline = pipeline_from_options(recipe, remover=remover, precision=precision, uncertainty=uncertainty, reference=reference, dark=dark)
     targets = output_paths(files, out)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WRITERS", "save_stack"]
 
+UNFINISHED = "saved unfinished: NaN where the run that made it had not come to"
+
 # module by suffix; each has write(ds, path, name), for a path where nothing is
 WRITERS = {
     ".zarr": "zarr_writer",
@@ -35,6 +37,8 @@ def save_stack(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
     - ``.h5`` keeps a measured stack, with dark and reference, or a result in the NIST layout, which CRIkit2 reads;
     - ``.mat`` keeps images, axis, dark and reference as MATLAB v7.3, whatever their size;
     - ``.tif`` keeps one image and its axis, as OME-TIFF.
+
+    A result that was stopped says so in its history, whatever the format.
 
     Parameters
     ----------
@@ -57,6 +61,8 @@ def save_stack(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
         cannot hold the stack.
     """
     path = Path(path).expanduser()
+    if ds.attrs.get("status") == "partial":  # which not every format has a word for
+        ds = ds.assign_attrs(history=[*ds.attrs.get("history", ()), UNFINISHED])
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
         raise CrimsonError(f"{path}: suffix '{path.suffix}' cannot be written; give one of {' '.join(WRITERS)}")

@@ -68,10 +68,20 @@ class NetworkRemover(Remover):
         self._settle(network, resolve_device(device))
 
     def _settle(self, network: Network, device: str) -> None:
-        """Put a network on a device."""
+        """Put a network on a device, and see that it works there: a GPU may be taken."""
         self.device = device
         self.dtype = inference_dtype(device, self._precision)
-        self.network = network.to(device, self.dtype).eval().requires_grad_(False)
+        try:
+            self.network = network.to(device, self.dtype).eval().requires_grad_(False)
+            if device != "cpu":
+                _try(self.network, device)
+        except RuntimeError as error:
+            if not (isinstance(error, torch.OutOfMemoryError) or is_lost(error)):
+                raise
+            what = " ".join(str(error).split())[:200]
+            raise CrimsonError(
+                f"{device} cannot take the network: {what}; close the programs that use it (nvidia-smi lists them), or take device='cpu'"
+            ) from error
         self._points = _CPU_POINTS if device == "cpu" else _GPU_POINTS
         self._axis: _Axis | None = None
 
@@ -207,6 +217,13 @@ class NetworkRemover(Remover):
             beyond.append(f"{_FEWEST_TRUSTED} points and more, this axis has {wavenumber.size}")
         if beyond:
             warnings.warn(f"'{self.name}' was trained on {'; on '.join(beyond)}: do not trust it here", stacklevel=5)
+
+
+def _try(network: Network, device: str) -> None:
+    """Have one spectrum corrected."""
+    spectrum = torch.ones(1, _FEWEST_TRUSTED, device=device)
+    with torch.inference_mode():
+        network(spectrum, torch.linspace(800.0, 1800.0, _FEWEST_TRUSTED, device=device), spectrum)
 
 
 def _cut(count: int, size: int) -> list[slice]:
