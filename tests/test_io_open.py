@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import zarr
 
 from napari_crimson import CrimsonError, open_stack
 from napari_crimson.io import can_open, formats
+from refusing import refused, unchanged
 
 STACK = np.random.default_rng(0).integers(0, 4000, (4, 5, 6)).astype("u2")
 
@@ -71,8 +73,9 @@ def test_a_file_taken_away_is_one_error(path: Path) -> None:
 
 def test_content_goes_before_the_suffix(path: Path) -> None:
     renamed = path.rename(path.with_name("folder") if path.is_dir() else path.with_suffix(".dat"))
-    assert can_open(renamed)
-    np.testing.assert_array_equal(open_stack(renamed, wavenumber=(1, 2))["cars"], STACK)
+    with unchanged(renamed.parent):
+        assert can_open(renamed)
+        np.testing.assert_array_equal(open_stack(renamed, wavenumber=(1, 2))["cars"], STACK)
 
 
 def test_truncated_and_foreign_files(path: Path) -> None:
@@ -81,10 +84,8 @@ def test_truncated_and_foreign_files(path: Path) -> None:
     raw = path.read_bytes()
     for content in (raw[: len(raw) // 2], raw[:9], b"%PDF-1.7 something else entirely" * 9, b""):
         path.write_bytes(content)
-        with pytest.raises(CrimsonError) as caught:
+        with refused(path.parent, f"{re.escape(str(path))}: .*(truncated|is it whole|is empty|save it again)"):
             open_stack(path, wavenumber=(1, 2))
-        assert str(path) in str(caught.value)
-        assert "\n" not in str(caught.value)
 
 
 def test_damaged_bytes_are_a_result_or_one_error(path: Path) -> None:
@@ -100,12 +101,12 @@ def test_damaged_bytes_are_a_result_or_one_error(path: Path) -> None:
 
 
 def test_missing_and_unknown(tmp_path: Path) -> None:
-    with pytest.raises(CrimsonError, match=r"gone\.h5: no such file"):
+    with refused(tmp_path, r"gone\.h5: no such file or folder; check the name and that the drive is connected"):
         open_stack(tmp_path / "gone.h5")
     (tmp_path / "a.doc").write_text("a letter")
-    with pytest.raises(CrimsonError, match=r"'\.doc'.*\.h5 .*\.zarr"):
+    with refused(tmp_path, r"suffix '\.doc' .* of no format known here; there are \.h5 .*\.zarr"):
         open_stack(tmp_path / "a.doc")
-    with pytest.raises(CrimsonError, match="neither Zarr nor"):
+    with refused(tmp_path, "a folder, but neither Zarr nor one of numbered TIFFs; give a file of"):
         open_stack(tmp_path)
     assert not any(can_open(one) for one in (tmp_path, tmp_path / "gone.h5", tmp_path / "a.doc", "nul\0l"))
 

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from napari_crimson import CrimsonError, open_stack
+from refusing import refused
 
 PAGES = np.random.default_rng(0).integers(0, 60000, (6, 50, 70)).astype("u2")
 STACK = np.moveaxis(PAGES, 0, -1)
@@ -136,7 +137,7 @@ def test_a_truncated_file_is_never_a_shorter_stack(tmp_path: Path, make: str, ke
     tifffile.imwrite(tmp_path / "whole.tif", PAGES, **MAKES[make])
     raw = (tmp_path / "whole.tif").read_bytes()
     (tmp_path / "cut.tif").write_bytes(raw[: int(len(raw) * keep)])
-    with pytest.raises(CrimsonError, match=r"cut\.tif"):
+    with refused(tmp_path, r"cut\.tif: (page 6 of 6 ends at byte|the list of pages breaks off after page \d; ).*truncated, copy it again"):
         open_stack(tmp_path / "cut.tif", wavenumber=(1, 2))
 
 
