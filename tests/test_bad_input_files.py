@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import io
 import os
 import re
@@ -16,6 +17,7 @@ from typing import Any
 
 import dask.array as da
 import h5py
+import numcodecs
 import numpy as np
 import psutil
 import pytest
@@ -515,23 +517,68 @@ def zarr_with_chunk(folder: Path, chunk: bytes, codec: Any) -> Path:
     return folder / "a.zarr"
 
 
-def zstd_of_zeros(folder: Path) -> Path:
-    """A frame that says 1 GiB, of blocks that each repeat one byte 128 KiB times (RFC 8878)."""
+def zstd_frame(head: bytes) -> bytes:
+    """1 GiB of zeros, in blocks that each repeat one byte 128 KiB times (RFC 8878)."""
     block = ((2**17 << 3) | 0b010).to_bytes(3, "little") + b"\0"
     last = ((2**17 << 3) | 0b011).to_bytes(3, "little") + b"\0"
-    return zarr_with_chunk(
-        folder, b"\x28\xb5\x2f\xfd" + bytes([0b10_1_00000]) + struct.pack("<I", 2**30) + block * (2**13 - 1) + last, zarr.codecs.ZstdCodec()
-    )
+    return b"\x28\xb5\x2f\xfd" + head + block * (2**13 - 1) + last
+
+
+ZEROS = zstd_frame(bytes([0b10_1_00000]) + struct.pack("<I", 2**30))
+
+
+def zstd_of_zeros(folder: Path) -> Path:
+    return zarr_with_chunk(folder, ZEROS, zarr.codecs.ZstdCodec())
+
+
+def zstd_without_size(folder: Path) -> Path:
+    return zarr_with_chunk(folder, zstd_frame(bytes([0, 0x38])), zarr.codecs.ZstdCodec())
+
+
+def zstd_of_two_frames(folder: Path) -> Path:
+    return zarr_with_chunk(folder, numcodecs.Zstd().encode(STACK.tobytes()) + ZEROS, zarr.codecs.ZstdCodec())
+
+
+def zstd_behind_a_skipped_frame(folder: Path) -> Path:
+    return zarr_with_chunk(folder, b"\x50\x2a\x4d\x18" + struct.pack("<I", 4) + b"note" + ZEROS, zarr.codecs.ZstdCodec())
 
 
 def blosc_of_gigabytes(folder: Path) -> Path:
     return zarr_with_chunk(folder, struct.pack("<BBBBIII", 2, 1, 1, 2, 2**31 - 17, 2**20, 20) + bytes(4), zarr.codecs.BloscCodec())
 
 
-def gzip_of_zeros(folder: Path) -> Path:
+def gzip_stream() -> bytes:
+    """1 GiB of zeros."""
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     first, second = (packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
-    return zarr_with_chunk(folder, first + 63 * second, zarr.codecs.GzipCodec())
+    return first + 63 * second
+
+
+def gzip_of_zeros(folder: Path) -> Path:
+    return zarr_with_chunk(folder, gzip_stream(), zarr.codecs.GzipCodec())
+
+
+def gzip_behind_a_small_one(folder: Path) -> Path:
+    return zarr_with_chunk(folder, gzip.compress(STACK.tobytes()) + bytes(9) + gzip_stream(), zarr.codecs.GzipCodec())
+
+
+def gzip_in_gzip(folder: Path) -> Path:
+    zarr.create_array(folder / "a.zarr", data=STACK, zarr_format=2, filters=[numcodecs.GZip()], compressors=numcodecs.GZip())
+    (folder / "a.zarr" / "0.0.0").write_bytes(gzip.compress(gzip_stream()))
+    return folder / "a.zarr"
+
+
+def gzip_in_zstd(folder: Path) -> Path:
+    return zarr_with_chunk(folder, numcodecs.Zstd().encode(gzip_stream()), [zarr.codecs.GzipCodec(), zarr.codecs.ZstdCodec()])
+
+
+def shard_of_zeros(folder: Path) -> Path:
+    """A shard whose second chunk is the one that grows."""
+    zarr.create_array(folder / "a.zarr", data=STACK, chunks=(2, 5, 6), shards=(4, 5, 6), compressors=zarr.codecs.GzipCodec())
+    good, bad = gzip.compress(STACK[:2].tobytes()), gzip_stream()
+    index = struct.pack("<4Q", 0, len(good), len(good), len(bad))
+    (folder / "a.zarr" / "c" / "0" / "0" / "0").write_bytes(good + bad + bytes(numcodecs.CRC32C(location="end").encode(index)))
+    return folder / "a.zarr"
 
 
 def hdf5_stream(folder: Path) -> Path:
@@ -558,7 +605,14 @@ def hdf5_twice(folder: Path) -> Path:
 STREAMS: dict[Callable[[Path], Path], str] = {
     zstd_of_zeros: "a chunk of .* bytes unpacks to 1,024 MiB or more",
     blosc_of_gigabytes: "a chunk of .* bytes unpacks to 2,048 MiB or more",
-    gzip_of_zeros: "a chunk of .* bytes unpacks to 256 MiB or more",
+    zstd_without_size: "a chunk of .* bytes unpacks to 16 MiB or more",
+    zstd_of_two_frames: "a chunk of .* bytes unpacks to 1,024 MiB or more",
+    zstd_behind_a_skipped_frame: "a chunk of .* bytes unpacks to 1,024 MiB or more",
+    gzip_of_zeros: "a chunk of .* bytes unpacks to 16 MiB or more",
+    gzip_behind_a_small_one: "a chunk of .* bytes unpacks to 16 MiB or more",
+    gzip_in_gzip: r"packed 2 times over \(gzip, gzip\)",
+    gzip_in_zstd: r"packed 2 times over \(gzip, zstd\)",
+    shard_of_zeros: "a chunk of .* bytes unpacks to 16 MiB or more",
     hdf5_stream: "a chunk packed into .* bytes that should unpack to 240",
     hdf5_twice: "packed 2 times over",
 }

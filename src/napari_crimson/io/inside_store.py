@@ -10,7 +10,7 @@ from zarr.storage import LocalStore
 from napari_crimson.errors import CrimsonError, DamagedError
 from napari_crimson.io.formats import ZARR_FILES
 from napari_crimson.io.inside import check_inside
-from napari_crimson.io.unpacking import check_stream
+from napari_crimson.io.zarr_codecs import Packing
 
 __all__ = ["InsideStore"]
 
@@ -26,17 +26,17 @@ class InsideStore(LocalStore):
         On reading such a key.
     """
 
-    codecs: frozenset[str] = frozenset()  # of the array that is read: names, by which it is told what a chunk may become
+    packing = Packing()  # of the array that is read, by which it is told what a chunk may become
 
-    async def get(self, key: str, *args: Any, **kwargs: Any) -> Any:
+    async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
         """Get a value, if it lies in the folder."""
         self._check(key)
-        return self._looked_at(key, await super().get(key, *args, **kwargs))
+        return self._looked_at(key, await super().get(key, prototype, byte_range), is_whole=byte_range is None)
 
-    def get_sync(self, key: str, *args: Any, **kwargs: Any) -> Any:
+    def get_sync(self, key: str, *, prototype: Any = None, byte_range: Any = None) -> Any:
         """Get a value, if it lies in the folder; of zarr 3.1.4 and later."""
         self._check(key)
-        return self._looked_at(key, super().get_sync(key, *args, **kwargs))
+        return self._looked_at(key, super().get_sync(key, prototype=prototype, byte_range=byte_range), is_whole=byte_range is None)
 
     async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> Any:
         """Get parts of values, if they lie in the folder."""
@@ -44,7 +44,7 @@ class InsideStore(LocalStore):
         for key, _ in wanted:
             self._check(key)
         values = await super().get_partial_values(prototype, wanted)
-        return [self._looked_at(key, value) for (key, _), value in zip(wanted, values, strict=True)]
+        return [self._looked_at(key, value, is_whole=part is None) for (key, part), value in zip(wanted, values, strict=True)]
 
     def _check(self, key: str) -> None:
         path = self.root / key
@@ -52,10 +52,10 @@ class InsideStore(LocalStore):
         if path.name in ZARR_FILES and path.is_file() and path.stat().st_size > _MOST_RECORD_BYTES:
             raise CrimsonError(f"{path}: {path.stat().st_size:,} bytes are too many for the description of an array or group")
 
-    def _looked_at(self, key: str, value: Any) -> Any:
-        if value is not None and self.codecs:
+    def _looked_at(self, key: str, value: Any, *, is_whole: bool) -> Any:
+        if value is not None and self.packing.codecs:
             try:
-                check_stream(value.as_numpy_array().data, self.codecs)
+                self.packing.check(value.as_numpy_array().data, is_whole=is_whole)
             except ValueError as error:
                 raise DamagedError(f"{self.root / key}: {error}; is it whole? Copy it again") from error
         return value

@@ -10,18 +10,20 @@ from typing import Any
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["check_packed", "check_piece", "check_stream", "check_unpacking"]
+__all__ = ["check_packed", "check_piece", "check_stream", "check_unpacking", "most_of_piece"]
 
 _MOST_PIECE_BYTES = 2**28  # unpacked at once: with its copies, less than 1 GiB
 _MOST_PACKED = 100  # times as large as what it is packed in; measured intensities reach ten
 _FEW_BYTES = 2**18  # of deflate become 256 MiB at the most, so that they need no look
 _FEW_LZMA_BYTES = 2**15  # of lzma likewise
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_STREAMS: tuple[tuple[str, Any, int], ...] = (  # name, what unpacks them in part, and how many bytes need no look
-    ("gzip", lambda: zlib.decompressobj(31), _FEW_BYTES),
-    ("zlib", zlib.decompressobj, _FEW_BYTES),
-    ("bz2", bz2.BZ2Decompressor, 0),
-    ("lzma", lzma.LZMADecompressor, _FEW_LZMA_BYTES),
+_ZSTD_SKIPPED = (0x184D2A50, 0x184D2A5F)  # frames that hold no data begin with a number from the first to the last
+_ZSTD_BLOCK, _MOST_ZSTD_BLOCKS = 2**17, 2**19  # bytes that a block unpacks to; blocks, looked at in half a second
+_STREAMS: tuple[tuple[str, Any, int], ...] = (  # name, what unpacks them in part, and how many times they grow
+    ("gzip", lambda: zlib.decompressobj(31), 1040),
+    ("zlib", zlib.decompressobj, 1040),
+    ("bz2", bz2.BZ2Decompressor, 2**24),
+    ("lzma", lambda: lzma.LZMADecompressor(memlimit=_MOST_PIECE_BYTES), 2**13),
 )
 _DEFLATE, _LZMA = (8, 32946, 50013), (34925,)  # as TIFF numbers them
 
@@ -73,8 +75,13 @@ def check_unpacking(data: bytes, compression: int, wanted: int) -> None:
         raise ValueError(f"{len(data):,} bytes unpack to more than twice the {wanted:,} there should be")
 
 
-def check_stream(data: memoryview, codecs: frozenset[str]) -> None:
-    """Refuse a chunk of a Zarr that says, or where it does not say shows, that it unpacks to more than is unpacked at once.
+def most_of_piece(size: int) -> int:
+    """Say how far a chunk may unpack whose values take `size` bytes: they may be packed wider, and several are unpacked at a time."""
+    return min(_MOST_PIECE_BYTES, max(16 * size, 2**24))
+
+
+def check_stream(data: memoryview, codecs: frozenset[str], most: int) -> None:
+    """Refuse a chunk of a Zarr that says, or where it does not say shows, that it unpacks to more than `most` bytes.
 
     Parameters
     ----------
@@ -82,6 +89,8 @@ def check_stream(data: memoryview, codecs: frozenset[str]) -> None:
         The chunk; or, of a shard, a piece of it.
     codecs : set of str
         Names of what it is packed with.
+    most : int
+        Of `most_of_piece`.
 
     Raises
     ------
@@ -89,26 +98,68 @@ def check_stream(data: memoryview, codecs: frozenset[str]) -> None:
         If it does.
     """
     head, size = bytes(data[:32]), 0
-    if "zstd" in codecs and head.startswith(_ZSTD):
-        size = _zstd_size(head)
+    if "zstd" in codecs:
+        size = _zstd_size(data, most)
     elif "blosc" in codecs and ("sharding" not in codecs or int.from_bytes(head[12:16], "little") == len(data)):
         size = int.from_bytes(head[4:8], "little")  # version, …, size, block, packed size: 16 bytes
     elif "lz4" in codecs and "sharding" not in codecs:
         size = int.from_bytes(head[:4], "little")
-    for name, make, few in _STREAMS:
-        if name in codecs and len(data) > few:
-            try:
-                size = max(size, len(make().decompress(data, _MOST_PIECE_BYTES + 1)))
-            except (zlib.error, OSError, lzma.LZMAError):  # not the whole of a stream: its reader will say so
-                continue
-    if size > _MOST_PIECE_BYTES:
-        raise ValueError(f"a chunk of {len(data):,} bytes unpacks to {size / 2**20:,.0f} MiB or more")
+    for name, make, growth in _STREAMS:
+        if name in codecs and len(data) * growth > most:
+            size = max(size, _stream_size(make, data, most))
+    if size > most:
+        raise ValueError(
+            f"a chunk of {len(data):,} bytes unpacks to {size / 2**20:,.0f} MiB or more, at most {most / 2**20:,.0f} are expected of it"
+        )
 
 
-def _zstd_size(head: bytes) -> int:
-    """What a frame of zstd unpacks to, if it says so (RFC 8878, 3.1.1); else 0."""
-    about = head[4] if len(head) > 4 else 0
-    kind, single, named = about >> 6, about >> 5 & 1, (0, 1, 2, 4)[about & 3]
-    length = (single, 2, 4, 8)[kind]
-    start = 5 + (1 - single) + named
-    return int.from_bytes(head[start : start + length], "little")
+def _stream_size(make: Any, data: memoryview, most: int) -> int:
+    """What streams one after another unpack to, without keeping it; no further than just beyond `most`."""
+    size, at, rest, one = 0, 0, b"", make()
+    while size <= most:
+        if one.eof:
+            rest, one = one.unused_data.lstrip(b"\0"), make()  # zeros between streams are passed over by their readers
+        if not rest and getattr(one, "needs_input", True):  # zlib gives back what it has not used; others keep it
+            if at >= len(data):
+                break
+            rest, at = bytes(data[at : at + 2**16]), at + 2**16
+        try:
+            size += len(one.decompress(rest, 2**20))
+        except (zlib.error, OSError, lzma.LZMAError):  # no stream, or a broken one: its reader will say so
+            break
+        rest = getattr(one, "unconsumed_tail", b"")
+    return size
+
+
+def _zstd_size(data: memoryview, most: int) -> int:
+    """What frames of zstd, one after another, say that they unpack to; if one does not say, the most that their blocks can (RFC 8878)."""
+    said, bound, at, blocks, silent = 0, 0, 0, 0, False
+    while len(data) - at > 4:
+        if _ZSTD_SKIPPED[0] <= _number(data, at, 4) <= _ZSTD_SKIPPED[1]:
+            at += 8 + _number(data, at + 4, 4)
+            continue
+        if bytes(data[at : at + 4]) != _ZSTD:
+            break
+        about = data[at + 4]
+        kind, single, checked, named = about >> 6, about >> 5 & 1, about >> 2 & 1, (0, 1, 2, 4)[about & 3]
+        length = (single, 2, 4, 8)[kind]
+        at += 6 - single + named
+        said, silent = said + _number(data, at, length), silent or length == 0
+        at += length
+        is_last = False
+        while not is_last and at < len(data) and max(said, bound if silent else 0) <= most:
+            block = _number(data, at, 3)
+            is_last, form, size = bool(block & 1), block >> 1 & 3, block >> 3
+            bound += _ZSTD_BLOCK if form == 2 else size  # 0 raw, 1 a byte repeated, 2 packed
+            at += 4 if form == 1 else 3 + size
+            blocks += 1
+            if blocks > _MOST_ZSTD_BLOCKS:
+                raise ValueError(f"a chunk of {len(data):,} bytes has more than {_MOST_ZSTD_BLOCKS:,} blocks of zstd")
+        at += 4 * checked
+        if max(said, bound if silent else 0) > most:
+            break
+    return max(said, bound if silent else 0)
+
+
+def _number(data: memoryview, at: int, length: int) -> int:
+    return int.from_bytes(data[at : at + length], "little")

@@ -28,6 +28,7 @@ from napari_crimson.io.lazy import Box, FileArray, check_promise
 from napari_crimson.io.ome_zarr import NAMESPACE
 from napari_crimson.io.spectral import choose_axis, is_spectral
 from napari_crimson.io.unpacking import check_piece
+from napari_crimson.io.zarr_codecs import check_codecs, packing
 from napari_crimson.printable import printable
 from napari_crimson.stack import MOST_CHARACTERS
 
@@ -129,29 +130,13 @@ def _read(box: Box, *, path: Path, key: str, decode: tuple[float, float] | None)
 def _take(array: Array, box: Any) -> NDArray[Any]:
     """Read a part of an array, with its store told how the chunks are packed."""
     if isinstance(array.store, InsideStore):
-        array.store.codecs = _codecs(array)
+        array.store.packing = packing(array)
     return np.asarray(array[box])
-
-
-def _codecs(array: Array) -> frozenset[str]:
-    """Names of the codecs of an array, and of those within others."""
-    waiting: list[Any] = [
-        *(getattr(array.metadata, "filters", None) or ()),
-        getattr(array.metadata, "compressor", None),
-        *getattr(array.metadata, "codecs", ()),
-    ]
-    names = set()
-    while waiting:
-        codec = waiting.pop()
-        waiting += getattr(codec, "codecs", ())
-        names.add(str(getattr(codec, "codec_id", None) or getattr(codec, "codec_name", None) or type(codec).__name__).lower())
-    return frozenset(name.removeprefix("numcodecs.").removesuffix("codec") for name in names)
 
 
 def _check(path: Path, key: str, array: Array) -> None:
     where = f"{path}: '{key}'" if key else f"{path}:"
-    if any("pickle" in name for name in _codecs(array)):
-        raise CrimsonError(f"{where} is stored as Python pickles, which run code when read, and is refused; save it again as plain numbers")
+    check_codecs(where, array)
     if np.dtype(array.dtype).kind not in "iufcb":
         raise CrimsonError(f"{where} holds values of type {array.dtype}, expected integers or floats; choose another with name=")
     for pieces in (array.chunks, array.shards or array.chunks):
