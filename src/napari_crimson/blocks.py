@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from math import ceil, prod
 
 import numpy as np
 
-__all__ = ["BLOCK_BYTES", "Region", "pixels", "plan_blocks"]
+from napari_crimson.errors import CrimsonError
+from napari_crimson.memory import memory_room
+
+__all__ = ["BLOCK_BYTES", "Region", "check_memory", "pixels", "plan_blocks"]
 
 Region = tuple[slice, ...]
 
@@ -55,6 +58,25 @@ def plan_blocks(
         cells[axis] = _join(cells[axis], longest[axis] * max(1, room))
         room //= ceil(max(stop - start for start, stop in cells[axis]) / longest[axis])
     return [region for cell in product(*cells) for region in _cut(cell, align, most)]
+
+
+def check_memory(regions: Sequence[Region], chunks: Sequence[Sequence[int]], itemsize: int, results: int) -> None:
+    """Refuse blocks of which not even those in work fit: two chunks of the input, and three blocks with `results` of float32 (`stream`).
+
+    Raises
+    ------
+    CrimsonError
+        With what they take.
+    """
+    points = chunks[-1][0]
+    largest = max(pixels(region) for region in regions)
+    size = 2 * prod(max(axis) for axis in chunks) * itemsize + 3 * largest * points * (itemsize + 4 * results)
+    room = memory_room(share=1.0)
+    if size > room:
+        raise CrimsonError(
+            f"blocks of {largest} spectra of {points} points take {size / 2**20:,.0f} MiB in work, for which there are "
+            f"{room / 2**20:,.0f} MiB of memory; allow more, or save the stack with smaller chunks"
+        )
 
 
 def _cells(size: int, chunks: tuple[int, ...], step: int) -> list[tuple[int, int]]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
-
 import psutil
 
-from napari_crimson.blocks import Region, pixels
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["SHARE", "check_result", "check_work", "limit_memory", "memory_room"]
+__all__ = ["SHARE", "check_result", "limit_memory", "memory_room"]
 
 SHARE = 0.6  # of what is free: the part that one result may take
 
@@ -42,23 +38,4 @@ def check_result(size: int) -> None:
         raise CrimsonError(
             f"a result of {size / 2**30:.3g} GiB, for which there are {room / 2**30:.3g} GiB of memory; "
             "give output= a path ending in .zarr, and it is written to disk block by block"
-        )
-
-
-def check_work(regions: Sequence[Region], chunks: Sequence[Sequence[int]], itemsize: int, results: int) -> None:
-    """Refuse blocks of which not even those in work fit: two chunks of the input, and three blocks with `results` of float32 (`stream`).
-
-    Raises
-    ------
-    CrimsonError
-        With what they take.
-    """
-    points = chunks[-1][0]
-    largest = max(pixels(region) for region in regions)
-    size = 2 * prod(max(axis) for axis in chunks) * itemsize + 3 * largest * points * (itemsize + 4 * results)
-    room = memory_room(share=1.0)
-    if size > room:
-        raise CrimsonError(
-            f"blocks of {largest} spectra of {points} points take {size / 2**20:,.0f} MiB in work, for which there are "
-            f"{room / 2**20:,.0f} MiB of memory; allow more, or save the stack with smaller chunks"
         )

@@ -18,13 +18,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from napari_crimson.blocks import plan_blocks
+from napari_crimson.blocks import check_memory, plan_blocks
 from napari_crimson.carried import steps_of
 from napari_crimson.correction import Correction, Data, RemoverLike, Settings, SpectrumLike, plan_correction
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.ome_zarr import fit_tile
 from napari_crimson.lazy import correct_lazily
-from napari_crimson.memory import check_result, check_work
+from napari_crimson.memory import check_result
 from napari_crimson.provenance import fingerprint, history_line, record
 from napari_crimson.removal import Removal
 from napari_crimson.remover import load_remover
@@ -74,7 +74,7 @@ def plan_removal(
     attrs = {"source": stack.attrs["source"], "history": history, **note}
     tile = None if output is None else fit_tile((cars.sizes["y"], cars.sizes["x"]), (max(cars.data.chunks[-3]), max(cars.data.chunks[-2])))
     regions = plan_blocks(cars.shape, cars.data.chunks, align=None if tile is None else (*(1,) * (cars.ndim - 3), *tile))
-    check_work(regions, cars.data.chunks, cars.dtype.itemsize, len(correction.names))
+    check_memory(regions, cars.data.chunks, cars.dtype.itemsize, len(correction.names))
     sink: Sink
     if output is None or tile is None:
         sink = _memory_sink(stack, correction, attrs, earlier, dry_run)
