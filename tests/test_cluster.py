@@ -21,6 +21,7 @@ from napari_crimson.cluster import Cluster
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io import open_stack
 from napari_crimson.remove import plan_removal, remove_background
+from refusing import refused, unchanged
 
 distributed = pytest.importorskip("distributed", reason='pip install "napari-crimson[distributed]"')
 
@@ -148,10 +149,12 @@ def test_what_a_worker_lacks_is_told_ahead_of_any_work(
         list(job.run(workers.stream))
 
 
-def test_a_scheduler_that_is_not_there_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_is_not_there_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     monkeypatch.setattr(room, "ANSWER_S", 0.5)
-    with pytest.raises(CrimsonError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9 within 0\.5 s.*dask scheduler"):
+    with refused(file.parent, r"no scheduler answers at tcp://127\.0\.0\.1:9 within 0\.5 s.*dask scheduler"):
         Cluster("tcp://127.0.0.1:9")
+    with unchanged(file.parent), pytest.raises(SystemExit):
+        main(["correct", str(file), "--out", str(file.parent / "out"), "--remover", "kk", "--scheduler", "tcp://127.0.0.1:9"])
 
 
 class Told:
@@ -180,10 +183,12 @@ class Told:
         (["0.0.1"], r"worker tcp://w0 has napari-crimson 0\.0\.1, this is \S+; install the same there"),
     ],
 )
-def test_workers_that_will_not_do_are_told(answers: list[object], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_will_not_do_are_told(answers: list[object], message: str, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     monkeypatch.setattr(room, "_connect", lambda _: Told(*answers))
-    with pytest.raises(CrimsonError, match=message):
+    with refused(file.parent, message):
         Cluster("tcp://s")
+    with unchanged(file.parent), pytest.raises(SystemExit):
+        main(["correct", str(file), "--out", str(file.parent / "out"), "--remover", "kk", "--scheduler", "tcp://s"])
 
 
 def test_a_run_without_workers_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

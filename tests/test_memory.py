@@ -17,6 +17,7 @@ from napari_crimson import CrimsonError, open_stack, remove_background
 from napari_crimson.__main__ import main
 from napari_crimson.memory import SHARE, limit_memory, memory_room
 from napari_crimson.stack import make_stack
+from refusing import refused
 
 AXIS = np.linspace(2800.0, 3100.0, 8)
 STACK = np.random.default_rng(0).uniform(1, 2, (30, 40, 8)).astype(np.float32)  # 38,400 bytes
@@ -49,7 +50,7 @@ def in_rows(rows: int) -> xr.Dataset:
 
 def test_a_result_over_the_limit_is_refused_and_goes_to_disk(tmp_path: Path) -> None:
     limit_memory(4 * STACK.nbytes - 1)
-    with pytest.raises(CrimsonError, match=r"for which there are .* of memory.*output="):
+    with refused(tmp_path, r"for which there are .* of memory.*output="):
         remove_background(in_rows(5), same)
     on_disk = remove_background(in_rows(5), same, output=tmp_path / "out.zarr")
     np.testing.assert_allclose(on_disk["raman"].values, np.concatenate([STACK] * 4))
@@ -57,15 +58,11 @@ def test_a_result_over_the_limit_is_refused_and_goes_to_disk(tmp_path: Path) -> 
 
 def test_a_limit_smaller_than_the_blocks_in_work_is_told_before_anything_is_written(tmp_path: Path) -> None:
     limit_memory(4 * STACK.nbytes - 1)
-    with pytest.raises(
-        CrimsonError, match=r"blocks of \d+ spectra of 8 points take .* MiB in work, .*allow more, or save the stack with smaller"
-    ):
+    with refused(tmp_path, r"blocks of \d+ spectra of 8 points take .* MiB in work, .*allow more, or save the stack with smaller"):
         remove_background(in_rows(120), same, output=tmp_path / "out.zarr")
-    assert not list(tmp_path.iterdir())
     limit_memory(1000)
-    with pytest.raises(CrimsonError, match="allow more"):
+    with refused(tmp_path, "allow more"):
         remove_background(in_rows(5), same, output=tmp_path / "out.zarr")
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_command_line_sets_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

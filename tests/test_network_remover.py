@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_crimson import remove_background
+from napari_crimson import open_stack, remove_background
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
 from napari_crimson.remover import load_remover, network
 from napari_crimson.remover.network import NetworkRemover, _cut
+from refusing import refused
 
 AXIS = np.linspace(600.0, 3400.0, 300)
 SPECTRA = np.random.default_rng(0).uniform(500, 5000, (2, 300)).astype(np.float32)
@@ -41,9 +42,12 @@ def test_a_thread_with_another_axis_does_not_change_the_answer(remover: NetworkR
     np.testing.assert_allclose(remover(SPECTRA, AXIS), alone, rtol=1e-5, atol=1e-6)
 
 
-def test_too_short_an_axis_is_refused_ahead_of_any_work(remover: NetworkRemover) -> None:
+def test_too_short_an_axis_is_refused_ahead_of_any_work(remover: NetworkRemover, tmp_path: Path) -> None:
     with pytest.raises(CrimsonError, match=r"12 points.*at least 16"):
         remover(np.full((1, 12), np.nan), AXIS[:12])
+    np.savez(tmp_path / "short.npz", cars=np.ones((2, 3, 12)), wavenumber=AXIS[:12])
+    with refused(tmp_path, r"12 points.*at least 16; crop less, or take more bands"):
+        remove_background(open_stack(tmp_path / "short.npz"), remover, output=tmp_path / "out.zarr")
 
 
 def test_an_axis_outside_of_training_is_told_with_the_ranges_of_the_card() -> None:
@@ -110,11 +114,16 @@ def test_a_full_gpu_is_given_smaller_batches_and_the_answer_is_the_same(remover:
     assert max(sizes) <= 60  # what it has learnt it keeps
 
 
-def test_a_gpu_without_room_for_one_spectrum_is_told(remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_without_room_for_one_spectrum_is_told(remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(remover, "_on_cores", remover._on_gpu)
     remover.network = Failing(remover.network, torch.OutOfMemoryError("CUDA out of memory"), room=0)  # type: ignore[assignment]
-    with pytest.raises(CrimsonError, match=r"no memory left for a single spectrum; close other programs, or take device='cpu'"):
+    told = r"no memory left for a single spectrum; close other programs, or take device='cpu'"
+    with pytest.raises(CrimsonError, match=told):
         remover(SPECTRA, AXIS)
+    (tmp_path / "in").mkdir()
+    np.savez(tmp_path / "in" / "cell.npz", cars=SPECTRA[None], wavenumber=AXIS)
+    with refused(tmp_path / "in", told):
+        remove_background(open_stack(tmp_path / "in" / "cell.npz"), remover, output=tmp_path / "out.zarr")
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("CUDA error: all devices are busy")])
@@ -139,9 +148,9 @@ def test_a_gpu_that_another_process_has_taken_is_told_on_loading(
 
     monkeypatch.setattr(network, "resolve_device", lambda _: "meta")  # there, and no CPU
     monkeypatch.setattr(network, "build", lambda *_: SimpleNamespace(load_state_dict=lambda *_, **__: None, to=Taken().to))
-    with pytest.raises(CrimsonError, match=r"meta cannot take the network: CUDA .*; close the programs that use it .*device='cpu'"):
-        remove_background(SPECTRA[None], "cnn", wavenumber=AXIS, output=tmp_path / "out.zarr")
-    assert not list(tmp_path.iterdir())
+    np.savez(tmp_path / "cell.npz", cars=SPECTRA[None], wavenumber=AXIS)
+    with refused(tmp_path, r"meta cannot take the network: CUDA .*; close the programs that use it .*device='cpu'"):
+        remove_background(open_stack(tmp_path / "cell.npz"), "cnn", output=tmp_path / "out.zarr")
 
 
 FINE = np.linspace(600.0, 2400.0, 300)

@@ -98,7 +98,9 @@ class Remover(ABC):
             raise CrimsonError(f"spectra of shape {x.shape}, expected (pixels, wavenumbers)")
         check_axis(axis, x.shape[1])
         if axis.size < self.fewest_points:
-            raise CrimsonError(f"spectra of {axis.size} points: remover '{self.name}' needs at least {self.fewest_points}")
+            raise CrimsonError(
+                f"spectra of {axis.size} points: remover '{self.name}' needs at least {self.fewest_points}; crop less, or take more bands"
+            )
         if axis.size > 1 and axis[0] > axis[-1]:
             raise CrimsonError(f"the axis falls from {axis[0]:g} to {axis[-1]:g}; turn it and the spectra (open_stack does)")
         if uncertainty and not self.gives_uncertainty:
