@@ -497,7 +497,7 @@ DEEP = {
     zarr_attributes: r"a\.zarr: cannot be read as Zarr.*\(.*(recursion|overflow).*\); " + ANEW,
     axis_of_brackets: r"a\.npy: no spectral axis for 6 bands.*a\.json: holds no spectral axis \(.*\)\); give wavenumber=",
     ome_of_elements: r"a\.ome\.tif: cannot be read as TIFF.*\(.*recursion.*\); " + ANEW,
-    ome_of_entities: r"a\.ome\.tif: cannot be read as TIFF.*\(EntitiesForbidden.*\); " + ANEW,
+    ome_of_entities: r"a\.ome\.tif: its description declares a document type or entities, .*; save it again",
 }
 
 

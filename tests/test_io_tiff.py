@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 import tifffile
 
 from napari_crimson import CrimsonError, open_stack
+from napari_crimson.io import tiff_pages
 from refusing import refused
 
 PAGES = np.random.default_rng(0).integers(0, 60000, (6, 50, 70)).astype("u2")
@@ -169,3 +172,31 @@ def test_real_hyperstack_needs_its_axis_given(shared_data: Path) -> None:
     stack = open_stack(path, wavenumber=(2800, 3100))
     np.testing.assert_array_equal(stack["cars"], np.moveaxis(tifffile.imread(path), 0, -1))
     assert (float(stack["wavenumber"][0]), float(stack["wavenumber"][-1])) == (2800, 3100)
+
+
+OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Description>{}</Description></Image></OME>'
+DESCRIPTIONS = {
+    "an entity": '<?xml version="1.0"?><!DOCTYPE OME [<!ENTITY a "aaaaaaaa">]>' + OME.format("&a;" * 9),
+    "a document type": '<!DOCTYPE OME SYSTEM "file:///etc/hostname">' + OME.format("x"),
+    "an entity of Leica": '<!DOCTYPE scn [<!ENTITY a "aaaaaaaa">]><scn><collection>&a;</collection></scn>',
+}
+
+
+@pytest.mark.parametrize("text", DESCRIPTIONS.values(), ids=list(DESCRIPTIONS))
+@pytest.mark.parametrize("defused", [True, False])
+def test_a_description_with_entities_is_seen_by_no_parser(
+    tmp_path: Path, text: str, *, defused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.ones((6, 4, 5), "u2"), photometric="minisblack", description=text, metadata=None)
+    if not defused:
+        monkeypatch.setitem(sys.modules, "defusedxml", None)
+    monkeypatch.setattr(ET, "fromstring", lambda *_: pytest.fail("parsed"))
+    with pytest.raises(CrimsonError, match=r"its description declares a document type or entities, .*; save it again with the program"):
+        open_stack(tmp_path / "a.ome.tif", wavenumber=(1000, 1500))
+
+
+def test_a_description_too_long_to_be_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.ones((6, 4, 5), "u2"), photometric="minisblack", description=OME.format("x"), metadata=None)
+    monkeypatch.setattr(tiff_pages, "_MOST_DESCRIPTION", 100)
+    with pytest.raises(CrimsonError, match=r"its description has \d+ characters, at most 100 are read"):
+        open_stack(tmp_path / "a.ome.tif", wavenumber=(1000, 1500))

@@ -27,12 +27,29 @@ from napari_crimson.io.unpacking import check_piece, check_unpacking
 
 __all__ = ["Page", "lazy_pages", "open_tiff"]
 
+_MOST_DESCRIPTION = 2**24  # characters: OME-XML of 100,000 planes; its parser takes some thirty times as much memory
+
 
 @contextmanager
 def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
     """Open a TIFF without its library's log, and without the makes whose other files are found by names in this one, unchecked."""
     with quiet("tifffile"), tifffile.TiffFile(path, is_mmstack=False, is_ndtiff=False) as tif:
+        _check_description(path, tif)
         yield tif
+
+
+def _check_description(path: Path, tif: tifffile.TiffFile) -> None:
+    """Refuse what no parser may see: a few entities become any amount of text, in the standard library's parser as well."""
+    text = str(tif.pages.first.description or "")
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise CrimsonError(
+            f"{path}: its description declares a document type or entities, which OME-XML does without, and is refused; "
+            "save it again with the program it is from"
+        )
+    if len(text) > _MOST_DESCRIPTION:
+        raise CrimsonError(
+            f"{path}: its description has {len(text):,} characters, at most {_MOST_DESCRIPTION:,} are read; save it again with less in it"
+        )
 
 
 @dataclass(frozen=True, eq=False)
