@@ -18,10 +18,10 @@ CODES = {"u1": 1, "i2": 2, "i4": 3, "f4": 4, "f8": 5, "c8": 6, "u2": 12, "u4": 1
 
 
 def write(
-    header: Path, data: Path, values: Any = STACK, *, interleave: str = "bsq", order: str = "<", offset: int = 0, **more: Any
+    header: Path, data: Path, values: Any = STACK, *, interleave: str | None = "bsq", order: str = "<", offset: int = 0, **more: Any
 ) -> None:
     dtype = values.dtype.str[1:]
-    data.write_bytes(bytes(offset) + values.transpose(STORED.get(interleave, STORED["bsq"])).astype(order + dtype).tobytes())
+    data.write_bytes(bytes(offset) + values.transpose(STORED.get(interleave or "", STORED["bsq"])).astype(order + dtype).tobytes())
     fields = {
         "description": "{\n  a stack = of mine}",
         "samples": values.shape[1],
@@ -107,6 +107,10 @@ def test_pixel_steps(tmp_path: Path) -> None:
         ({"header_offset": 10**12}, "is truncated"),
         ({"data_type": 7}, "data type 7"),
         ({"interleave": "spiral"}, "interleave 'spiral'"),
+        ({"interleave": None}, "has no 'interleave', which is bsq or bil or bip; add the line"),
+        ({"byte_order": None}, r"has no 'byte order', which is 0 \(little-endian\) or 1 \(big-endian\); add the line"),
+        ({"byte_order": ""}, "has no 'byte order'"),
+        ({"byte_order": 2}, r"byte order is '2', expected 0 \(little-endian\) or 1"),
         ({"file_compression": 1}, "compressed"),
         ({"wavelength": "{1, 2, 3}"}, "3 wavelengths for 6 bands"),
         ({"wavelength": "{1, 2, 3, x, 5, 6}"}, "not all numbers"),
@@ -117,6 +121,11 @@ def test_a_header_that_does_not_fit(tmp_path: Path, more: dict[str, Any], reason
     write(tmp_path / "a.hdr", tmp_path / "a.img", **more)
     with pytest.raises(CrimsonError, match=reason):
         open_stack(tmp_path / "a.hdr")
+
+
+def test_single_bytes_have_no_order(tmp_path: Path) -> None:
+    write(tmp_path / "a.hdr", tmp_path / "a.img", STACK.astype("u1"), byte_order=None)
+    np.testing.assert_array_equal(open_stack(tmp_path / "a.hdr")["cars"], STACK.astype("u1")[..., ::-1])
 
 
 def test_complex_data(tmp_path: Path) -> None:

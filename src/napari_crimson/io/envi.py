@@ -84,9 +84,18 @@ def _whole(header: Path, fields: dict[str, str], key: str, fallback: int | None 
     return number
 
 
+def _required(header: Path, fields: dict[str, str], key: str, allowed: str) -> str:
+    """A field that the format demands, and without which the numbers would be others without a word."""
+    if not fields.get(key):
+        raise CrimsonError(
+            f"{header}: has no '{key}', which is {allowed}; add the line that is true of the data, or export the stack again"
+        )
+    return fields[key]
+
+
 def _lazy(header: Path, data: Path, fields: dict[str, str]) -> FileArray:
     """The array (y, x, W) as the header describes it."""
-    code, interleave = _whole(header, fields, "data type"), fields.get("interleave", "bsq").lower()
+    code, interleave = _whole(header, fields, "data type"), _required(header, fields, "interleave", " or ".join(_ORDERS)).lower()
     if code not in _TYPES:
         raise CrimsonError(f"{header}: data type {code} is none of ENVI's {list(_TYPES)}")
     if interleave not in _ORDERS:
@@ -95,7 +104,12 @@ def _lazy(header: Path, data: Path, fields: dict[str, str]) -> FileArray:
         raise CrimsonError(f"{header}: the data are compressed, which is not read; save them without compression")
     dims, order = _ORDERS[interleave]
     shape = tuple(_whole(header, fields, dim, least=1) for dim in dims)
-    stored = np.dtype(_TYPES[code]).newbyteorder(">" if _whole(header, fields, "byte order", 0) == 1 else "<")
+    stored = np.dtype(_TYPES[code])
+    if stored.itemsize > 1:
+        ends = _required(header, fields, "byte order", "0 (little-endian) or 1 (big-endian)")
+        if ends not in ("0", "1"):
+            raise CrimsonError(f"{header}: byte order is {ends!r}, expected 0 (little-endian) or 1 (big-endian); export the stack again")
+        stored = stored.newbyteorder(">" if ends == "1" else "<")
     offset = _whole(header, fields, "header offset", 0)
     needed, size = offset + prod(shape) * stored.itemsize, data.stat().st_size
     if needed > size:
