@@ -6,6 +6,8 @@ as a wavelength in nm.
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +17,12 @@ from numpy.typing import NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.found import Found
 from napari_crimson.io.lazy import check_eager
+from napari_crimson.printable import printable
 
 __all__ = ["read"]
 
+_log = logging.getLogger(__name__)
+_CUT = "the file ends without a line break: it may be cut short"  # other programs may leave it out, so it is not refused
 _GROWTH = 4  # a number takes at least two characters in the file, and eight bytes in memory
 
 
@@ -32,7 +37,17 @@ def read(path: Path, name: str | None) -> Found:
     if len(widths) > 1:
         raise CrimsonError(f"{path}: lines of {widths[0]} and of {widths[-1]} numbers in one table; it is truncated, copy it again")
     table = np.stack(rows)
-    return Found(arrays={"cars": table[:, 1:].T[None]}, wavelength_nm=table[:, 0], spectra_last=True, history=("column 0 is the axis",))
+    history = ["column 0 is the axis"]
+    if not _ends_with_break(path):
+        _log.warning("%s: %s; compare its last lines with the original", printable(path), _CUT)
+        history.append(_CUT)
+    return Found(arrays={"cars": table[:, 1:].T[None]}, wavelength_nm=table[:, 0], spectra_last=True, history=tuple(history))
+
+
+def _ends_with_break(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) in b"\r\n"
 
 
 def _table(lines: Iterator[str]) -> Iterator[NDArray[np.float64]]:
