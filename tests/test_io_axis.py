@@ -102,6 +102,29 @@ def test_binary_and_missing_axis_files(tmp_path: Path) -> None:
         read_axis(tmp_path / "gone.txt", 3)
 
 
+BEAMS = {"tuned_beam": "pump", "fixed_beam_nm": 1031.0, "tuned_min_nm": 780.0, "tuned_max_nm": 800.0, "unit": "nm"}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        BEAMS | {"fixed_beam_nm": 1e-320},
+        BEAMS | {"tuned_min_nm": 1e-320, "tuned_max_nm": 2e-320},
+        BEAMS | {"tuned_min_nm": -1.7e308, "tuned_max_nm": 1.7e308},
+        BEAMS | {"tuned_max_nm": None, "tuned_step_nm": 1e308},
+        BEAMS | {"tuned_min_nm": 10**400},
+        BEAMS | {"custom_values": [1e-320, 2e-320, 3e-320]},
+        BEAMS | {"custom_values": [1e308] * 3, "unit": "µm"},
+        [10**400, 1, 2],
+    ],
+    ids=str,
+)
+def test_numbers_at_the_ends_of_what_there_is_do_not_warn(tmp_path: Path, record: object) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    with pytest.raises(CrimsonError, match=r"a\.json: holds no spectral axis \((beams of|the tuned beam|.*too large|.*nan)"):
+        read_axis(tmp_path / "a.json", 3)
+
+
 def test_values_or_first_and_last(plain: Path) -> None:
     np.testing.assert_allclose(open_stack(plain, wavenumber=(800, 1200))["wavenumber"], [800, 900, 1000, 1100, 1200])
     np.testing.assert_allclose(open_stack(plain, wavenumber=[1, 2, 4, 8, 16])["wavenumber"], [1, 2, 4, 8, 16])

@@ -93,8 +93,9 @@ def read_axis(path: Path, points: int) -> NDArray[np.float64]:
     except ValueError as error:
         raise CrimsonError(f"{path}: is no text, so no spectral axis ({error}); " + _CURE.format(points=points)) from error
     try:
-        axis = _from_json(json.loads(text), points) if path.suffix.lower() == ".json" else _from_text(text)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        with np.errstate(all="ignore"):  # numbers from a file may be any; what they amount to is checked
+            axis = _from_json(json.loads(text), points) if path.suffix.lower() == ".json" else _from_text(text)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise CrimsonError(f"{path}: holds no spectral axis ({error}); " + _CURE.format(points=points)) from error
     if axis.ndim != 1 or axis.size == 0:
         raise CrimsonError(f"{path}: holds no spectral axis (shape {axis.shape}); " + _CURE.format(points=points))
@@ -165,6 +166,8 @@ def _shift(tuned_nm: NDArray[np.float64], record: dict[str, Any]) -> NDArray[np.
         raise ValueError(f"beams of {fixed_nm:g} and {tuned_nm.min():g} to {tuned_nm.max():g} nm; wavelengths are above 0")
     shift = 1e7 / tuned_nm - 1e7 / fixed_nm
     shift = shift if beam == "pump" else -shift
+    if not np.isfinite(shift).all():
+        raise ValueError(f"beams of {fixed_nm:g} and {tuned_nm.min():g} to {tuned_nm.max():g} nm make shifts beyond any number")
     if (shift < 0).all():
         raise ValueError(f"tuned_beam '{beam}' makes every shift negative: the pump is the beam of shorter wavelength")
     return shift
