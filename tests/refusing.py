@@ -11,7 +11,7 @@ import pytest
 
 from napari_crimson import CrimsonError
 
-__all__ = ["refused", "unchanged"]
+__all__ = ["contents", "refused", "unchanged"]
 
 
 def contents(folder: Path) -> dict[str, Any]:

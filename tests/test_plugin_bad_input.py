@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from napari.utils.notifications import NotificationSeverity, notification_manager
 from numpy.testing import assert_allclose
@@ -20,11 +22,13 @@ from numpy.testing import assert_allclose
 from napari_crimson import faults, weights
 from napari_crimson.io import lazy
 from napari_crimson.pipeline import Pipeline
+from refusing import contents
 from test_plugin_remove import AXIS, Gated, add_tissue, cars, click, dock, done, gated, result
 
 __all__ = ["click", "gated"]  # fixtures
 
 PATIENCE_MS = 20_000
+GONE = r"tissue\.h5: cannot be read now .*; is it still there, and its disk or share connected"
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +43,20 @@ def _no_traceback() -> Iterator[None]:
 
 
 @pytest.fixture
-def tissue_file(tmp_path: Path) -> Path:
-    path = tmp_path / "tissue.h5"
+def tissue_file(tmp_path: Path) -> Iterator[Path]:
+    """A stack in a folder where nothing may change but what a test does itself."""
+    path = tmp_path / "scans" / "tissue.h5"
+    path.parent.mkdir()
     with h5py.File(path, "w") as file:
         file.create_dataset("cars", data=cars(), chunks=(1, 8, AXIS.size))
         file.create_dataset("wavenumber", data=AXIS)
-    return path
+    before = contents(path.parent)
+    yield path
+    assert contents(path.parent) == (before if path.exists() else {})  # one test takes it away
+
+
+def open_tissue(viewer: Any, path: Path) -> Any:
+    return viewer.open(path, plugin="napari-crimson")[0]
 
 
 def stopped(widget: Any) -> bool:
@@ -52,9 +64,9 @@ def stopped(widget: Any) -> bool:
 
 
 @pytest.mark.gui
-def test_source_deleted_during_a_run(viewer: Any, qtbot: Any, click: Any, gated: Gated) -> None:
+def test_source_deleted_during_a_run(viewer: Any, qtbot: Any, click: Any, gated: Gated, tissue_file: Path) -> None:
     add_tissue(viewer, "below")
-    source = add_tissue(viewer)
+    source = open_tissue(viewer, tissue_file)
     widget = dock(viewer)
     widget.choose("tissue")
     click(widget.buttons.run_button)
@@ -69,8 +81,10 @@ def test_source_deleted_during_a_run(viewer: Any, qtbot: Any, click: Any, gated:
 
 
 @pytest.mark.gui
-def test_stack_replaced_during_a_run_and_while_one_waits(viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str]) -> None:
-    source = add_tissue(viewer)
+def test_stack_replaced_during_a_run_and_while_one_waits(
+    viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str], tissue_file: Path
+) -> None:
+    source = open_tissue(viewer, tissue_file)
     widget = dock(viewer)
     click(widget.buttons.run_button)
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE_MS)
@@ -88,8 +102,10 @@ def test_stack_replaced_during_a_run_and_while_one_waits(viewer: Any, qtbot: Any
 
 
 @pytest.mark.gui
-def test_stack_replaced_by_one_of_other_planes(viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str]) -> None:
-    source = add_tissue(viewer)
+def test_stack_replaced_by_one_of_other_planes(
+    viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str], tissue_file: Path
+) -> None:
+    source = open_tissue(viewer, tissue_file)
     widget = dock(viewer)
     qtbot.waitUntil(lambda: "16 wavenumber" in widget.plan.value, timeout=PATIENCE_MS)
     source.data = np.ones((9, 4, 5), np.float32)
@@ -106,19 +122,21 @@ def test_stack_replaced_by_one_of_other_planes(viewer: Any, qtbot: Any, click: A
 def test_file_removed_under_an_open_layer(
     viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str], tissue_file: Path
 ) -> None:
-    viewer.open(tissue_file, plugin="napari-crimson")
+    open_tissue(viewer, tissue_file)
     widget = dock(viewer)
     qtbot.waitUntil(lambda: "16 wavenumber" in widget.plan.value, timeout=PATIENCE_MS)
     aside = tissue_file.rename(tissue_file.with_name("aside.h5"))
+    without = contents(tissue_file.parent)
     for button in (widget.buttons.run_button, widget.buttons.preview_button):
         messages.clear()
         click(button)
         qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
-        assert "tissue.h5" in messages[-1]
+        assert re.search(GONE, messages[-1])
         qtbot.waitUntil(lambda: stopped(widget), timeout=PATIENCE_MS)
     assert [layer.name for layer in viewer.layers] == ["tissue"]
     widget.remover.value = "kk"
     qtbot.waitUntil(lambda: "Run would stop here" in widget.plan.value, timeout=PATIENCE_MS)
+    assert contents(tissue_file.parent) == without
     aside.rename(tissue_file)
     gated.open()
     click(widget.buttons.run_button)
@@ -130,7 +148,7 @@ def test_file_removed_during_a_run(
     viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str], tissue_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lazy, "BLOCK_BYTES", 4 * 8 * AXIS.size)  # a row is read at a time
-    viewer.open(tissue_file, plugin="napari-crimson")
+    open_tissue(viewer, tissue_file)
     widget = dock(viewer)
     click(widget.buttons.run_button)
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE_MS)
@@ -146,46 +164,53 @@ def test_file_removed_during_a_run(
     monkeypatch.setattr(faults, "WAITS_S", ())
     click(widget.buttons.run_button)
     qtbot.waitUntil(lambda: stopped(widget) and "Stopped" in widget.status.value, timeout=PATIENCE_MS)
-    assert "tissue.h5" in messages[-1]
+    assert re.search(GONE, messages[-1])
 
 
 @pytest.mark.gui
-def test_image_of_two_dimensions(viewer: Any, qtbot: Any, messages: list[str]) -> None:
+def test_image_of_two_dimensions(viewer: Any, qtbot: Any, messages: list[str], tmp_path: Path) -> None:
     from napari._app_model import get_app_model
 
-    viewer.add_image(np.zeros((9, 9)), name="flat")
+    tifffile.imwrite(tmp_path / "flat.tif", np.zeros((9, 9), "f4"))
+    before = contents(tmp_path)
+    viewer.open(tmp_path / "flat.tif", plugin="napari")
     widget = dock(viewer)
     assert widget.stack.choices == ()
     viewer.layers.selection.active = viewer.layers["flat"]
     get_app_model().commands.execute_command("napari-crimson.remove_from_selected").result()
-    assert "'flat' is no measured stack" in messages[-1]
+    assert "'flat' is no measured stack; open one" in messages[-1]
     assert not widget.running
     assert widget.plan.value == ""
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.gui
-def test_own_weights_removed_from_the_disk(viewer: Any, qtbot: Any, click: Any, messages: list[str], tmp_path: Path) -> None:
+def test_own_weights_removed_from_the_disk(
+    viewer: Any, qtbot: Any, click: Any, messages: list[str], tmp_path: Path, tissue_file: Path
+) -> None:
     shipped = weights.locate("cnn")
     mine = [Path(shutil.copy(shipped.with_suffix(suffix), tmp_path / f"mine{suffix}")) for suffix in (".safetensors", ".toml")]
-    add_tissue(viewer)
+    open_tissue(viewer, tissue_file)
     widget = dock(viewer)
     widget.take_recipe(Pipeline(remover=str(mine[0])))
     for file in mine:
         file.unlink()
+    before = contents(tmp_path)
     click(widget.buttons.run_button)
     qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
-    assert "mine.safetensors" in messages[-1]
+    assert re.search(r"no weights '.*mine\.safetensors'; there are cnn, .*, or give the path of a \.safetensors file", messages[-1])
     qtbot.waitUntil(lambda: stopped(widget), timeout=PATIENCE_MS)
     qtbot.waitUntil(lambda: "Run would stop here" in widget.plan.value and "mine.safetensors" in widget.plan.value, timeout=PATIENCE_MS)
     assert len(viewer.layers) == 1
+    assert contents(tmp_path) == before
     widget.remover.value = "kk"
     click(widget.buttons.run_button)
     qtbot.waitUntil(lambda: "Complete" in widget.status.value, timeout=PATIENCE_MS)
 
 
 @pytest.mark.gui
-def test_viewer_closed_during_a_run_with_others_waiting(viewer: Any, qtbot: Any, click: Any, gated: Gated) -> None:
-    add_tissue(viewer)
+def test_viewer_closed_during_a_run_with_others_waiting(viewer: Any, qtbot: Any, click: Any, gated: Gated, tissue_file: Path) -> None:
+    open_tissue(viewer, tissue_file)
     widget = dock(viewer)
     click(widget.buttons.run_button)
     gated.open(1)

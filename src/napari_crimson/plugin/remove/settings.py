@@ -96,8 +96,8 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
             If the layer cannot be a stack.
         """
         if layer not in self._stack.choices:
-            there = ", ".join(map(str, self._stack.choices)) or "none yet"
-            raise CrimsonError(f"layer '{layer}' is no measured stack; choose one of {there}")
+            there = ", ".join(map(str, self._stack.choices))
+            raise CrimsonError(f"layer '{layer}' is no measured stack; {f'choose one of {there}' if there else 'open one'}")
         self._stack.value = layer
 
     def source(self) -> Image:
