@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -12,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_crimson import CrimsonError
 from napari_crimson.analysis import region_spectra
-from napari_crimson.analysis.files import read_labels
+from napari_crimson.analysis.files import read_labels, write_regions, write_spectra
 from napari_crimson.stack import make_stack
 
 AXIS = np.linspace(2800.0, 3100.0, 7)
@@ -87,3 +88,24 @@ def test_labels_from_files(tmp_path: Any) -> None:
     for name in ("b.npy", "c.png", "gone.tif"):
         with pytest.raises(CrimsonError, match=rf"{name}.*save the Labels layer as \.tif"):
             read_labels(tmp_path / name)
+
+
+def read_table(path: Path) -> np.ndarray:
+    return np.genfromtxt(path, delimiter=",", skip_header=1)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_spectra_are_read_back_equal_to_the_last_digit(tmp_path: Path, dtype: str) -> None:
+    axis = 1e7 / np.linspace(700.0, 730.0, 7)
+    values = np.array([[1 / 3, 0.1, -0.0, 1e-30, 12345.678901234567, np.nan, 7], [np.pi] * 7], dtype)
+    spectra = xr.DataArray(values, {"component": [1, 2], "wavenumber": axis}, ["component", "wavenumber"])
+    write_spectra(spectra, tmp_path / "s.csv")
+    assert_array_equal(read_table(tmp_path / "s.csv").T, np.vstack([axis, values]))
+    assert (tmp_path / "s.csv").read_text().splitlines()[-1].split(",")[1] == "7"
+
+
+def test_regions_are_read_back_equal_to_the_last_digit(tmp_path: Path) -> None:
+    found = region_spectra(stack_of(), LABELS)
+    write_regions(found, tmp_path / "r.csv")
+    columns = [found[word].sel(region=number) for number in (2, 5) for word in ("mean", "sd", "pixels")]
+    assert_array_equal(read_table(tmp_path / "r.csv").T, np.vstack([AXIS, *columns]))

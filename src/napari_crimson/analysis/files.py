@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.lazy import check_eager
 
-__all__ = ["read_labels", "write_image", "write_picture", "write_regions", "write_spectra"]
-
-_DIGITS = 8
+__all__ = ["read_labels", "text_of_number", "write_image", "write_picture", "write_regions", "write_spectra"]
 
 
 def read_labels(path: Path) -> NDArray[Any]:
@@ -105,9 +103,14 @@ def _write_columns(axis: NDArray[Any], columns: Mapping[str, NDArray[Any]], path
             rows = csv.writer(file)
             rows.writerow(["wavenumber_cm1", *columns])
             for at, *values in zip(axis, *columns.values(), strict=True):
-                rows.writerow([f"{at:.10g}", *("" if np.isnan(value) else f"{value:.{_DIGITS}g}" for value in values)])
+                rows.writerow(text_of_number(value) for value in (at, *values))
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def text_of_number(value: Any) -> str:
+    """A number of numpy as text from which any reader has the same number, in as few digits as that takes; nothing for NaN."""
+    return "" if np.isnan(value) else repr(value.item()).removesuffix(".0")
 
 
 def write_picture(rgb: NDArray[np.uint8], path: Path) -> None:

@@ -58,12 +58,14 @@ def write_csv(result: xr.Dataset, averaged: xr.Dataset | None, path: Path) -> No
             columns |= {f"{title} {place}": values for title, values in _curves(result.isel(spectrum=at)).items()}
     else:
         columns |= _curves(averaged)
+    from napari_crimson.analysis.files import text_of_number
+
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(columns)
             for row in zip(*columns.values(), strict=True):
-                writer.writerow("" if np.isnan(value) else f"{value:.9g}" for value in row)
+                writer.writerow(map(text_of_number, row))
     except OSError as error:
         raise CrimsonError(f"{path}: cannot be written ({error.strerror}); give another --out") from error
 

@@ -92,10 +92,12 @@ def table_text(plot: SpectrumPlot, *, separator: str = ",") -> str:
                 column[np.searchsorted(every_x, line.x)] = values
                 header.append(title)
                 columns.append(column)
+    from napari_crimson.analysis.files import text_of_number
+
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(["" if np.isnan(value) else f"{value:.9g}" for value in row] for row in zip(*columns, strict=True))
+    writer.writerows(map(text_of_number, row) for row in zip(*columns, strict=True))
     return text.getvalue()
 
 
