@@ -409,7 +409,9 @@ def opened(path: Path) -> None:
 ANEW = r"is it whole\? Copy or export it again"
 NO_TIFFS = r"cannot be read as folder of numbered TIFFs \({}.*\); " + ANEW
 NO_STORE = r"cannot be read as Zarr, OME-Zarr, xarray or HyperSpy store \({}.*line \d+ column \d+.*\); " + ANEW
-STORES = ("hyperspy store", "ours", "ome-zarr 0.4", "ome-zarr 0.5", "xarray store", "zarr gzip", "zarr shards")
+STORES = (
+    "hyperspy store", "ours", "ome-zarr 0.4", "ome-zarr 0.5", "xarray store", "zarr gzip", "zarr zstd", "zarr 2 zlib", "zarr shards"
+)  # fmt: skip
 HALF = {
     **dict.fromkeys(
         ("nist", "macro raster", "hdf5", "hdf5 virtual", "hyperspy", "scancars"),

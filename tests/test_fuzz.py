@@ -13,7 +13,8 @@ import pytest
 pytest.importorskip("hypothesis", reason='no hypothesis: pip install "napari-crimson[dev]"')
 
 from fuzzing.campaign import Tally, Worker, as_text, fuzz
-from fuzzing.seeds import SEEDS
+from fuzzing.seeds import SEEDS, UNSEEDED
+from napari_crimson.io.formats import FORMATS, recognise
 
 CASES = 24
 
@@ -30,6 +31,22 @@ def test_edited_inputs_open_or_are_one_error(name: str, worker: Worker) -> None:
     fuzz(name, worker, tally, cases=CASES, number=0)
     assert not tally.finds, "\n".join(map(as_text, tally.finds))
     assert tally.cases >= CASES / 2
+
+
+def test_every_format_has_a_seed_or_a_reason(tmp_path: Path) -> None:
+    seen = set()
+    for name, seed in SEEDS.items():
+        if seed.target == "stack":
+            (folder := tmp_path / name.replace(" ", "_")).mkdir()
+            seed.write(folder / seed.name)
+            seen.add(recognise(folder / seed.name))
+    lacking = {key for key, form in FORMATS.items() if form not in seen}
+    assert lacking == set(UNSEEDED)
+
+
+def test_the_seed_of_ome_tiff_holds_its_record(tmp_path: Path) -> None:
+    SEEDS["ome-tiff"].write(path := tmp_path / SEEDS["ome-tiff"].name)
+    assert b"http://www.openmicroscopy.org/Schemas/OME/" in path.read_bytes()
 
 
 MISBEHAVIOUR = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
+import numcodecs
 import numpy as np
 import scipy.io
 import tifffile
@@ -27,7 +28,7 @@ import test_pipeline
 from napari_crimson import save_stack
 from napari_crimson.stack import make_stack
 
-__all__ = ["SEEDS", "Seed"]
+__all__ = ["SEEDS", "UNSEEDED", "Seed"]
 
 STACK = np.random.default_rng(0).integers(0, 4000, (4, 5, 6)).astype("u2")
 AXIS = np.linspace(1000, 1500, 6)
@@ -234,6 +235,8 @@ SEEDS: dict[str, Seed] = {
     "ome-zarr 0.5": Seed("stack", "a.zarr", _ome_zarr(3)),
     "xarray store": Seed("stack", "a.zarr", _xarray_store),
     "zarr gzip": Seed("stack", "a.zarr", _zarr_with(compressors=zarr.codecs.GzipCodec())),
+    "zarr zstd": Seed("stack", "a.zarr", _zarr_with(compressors=zarr.codecs.ZstdCodec())),
+    "zarr 2 zlib": Seed("stack", "a.zarr", _zarr_with(compressors=numcodecs.Zlib(), filters=[numcodecs.Delta("u2")], zarr_format=2)),
     "zarr shards": Seed("stack", "a.zarr", _zarr_with(shards=(4, 5, 6))),
     "npy": Seed("stack", "a.npy", lambda path: np.save(path, STACK)),
     "npz": Seed("stack", "a.npz", _npz(np.savez)),
@@ -254,3 +257,5 @@ SEEDS: dict[str, Seed] = {
     "pipeline recipe": Seed("pipeline", "a.toml", lambda path: test_pipeline.WHOLE.write(path)),
     "recipe of a result": Seed("pipeline", "a.zarr", _result_with_recipe),
 }
+
+UNSEEDED = {"envi data": "read as 'envi' is, whose seed is opened by its header; of the data alone any bytes are good"}
