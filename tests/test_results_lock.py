@@ -40,6 +40,17 @@ def test_another_process_is_refused_and_after_its_death_followed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_process_leaves_that_is_killed_as_it_takes_the_lock_is_tidied_away(tmp_path):
+    path = tmp_path / "a.zarr"
+    killed = "import os\nos.link = lambda *_: os._exit(9)\n" + HOLD
+    assert subprocess.run([sys.executable, "-c", killed, str(path)], check=False).returncode == 9
+    (left,) = tmp_path.iterdir()
+    living = left.with_name(left.name.replace(left.name.split(".")[-2], str(os.getpid())))
+    living.touch()  # of one that may still come to it
+    Lock(path).release()
+    assert list(tmp_path.iterdir()) == [living]
+
+
 def test_a_process_number_used_again_does_not_hold(tmp_path):
     path = tmp_path / "a.zarr"
     held = Lock(path)

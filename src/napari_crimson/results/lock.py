@@ -41,6 +41,7 @@ class Lock:
             if not _is_dead(held):
                 raise _taken(path, self.file, held)
             self._break(held)
+        self._tidy()
         self._release = weakref.finalize(self, _delete, self.file, os.getpid())
 
     def release(self) -> None:
@@ -48,7 +49,7 @@ class Lock:
         self._release()
 
     def _take(self) -> bool:
-        mine = self.file.with_name(f"{self.file.name}.{os.getpid()}.{get_ident()}")
+        mine = self._beside(get_ident())
         try:
             me = {"pid": os.getpid(), "host": socket.gethostname(), "started": _birth(psutil.Process())}
             mine.write_text(json.dumps(me), encoding="utf-8")
@@ -58,13 +59,26 @@ class Lock:
 
     def _break(self, held: str) -> None:
         """Move a dead lock aside; if another process was quicker and holds a new one, put that back."""
-        aside = self.file.with_name(f"{self.file.name}.{os.getpid()}.dead")
+        aside = self._beside("dead")
         with suppress(FileNotFoundError):
             self.file.rename(aside)
             if aside.read_text(encoding="utf-8") != held:
                 aside.rename(self.file)
             else:
                 aside.unlink()
+
+    def _beside(self, what: object) -> Path:
+        """A file of this process, beside the lock."""
+        return self.file.with_name(f"{self.file.name}.{socket.gethostname()}.{os.getpid()}.{what}")
+
+    def _tidy(self) -> None:
+        """Delete what processes of this machine have left that were killed as they took the lock."""
+        ours = f"{self.file.name}.{socket.gethostname()}."
+        with suppress(OSError):
+            for left in [file for file in self.file.parent.iterdir() if file.name.startswith(ours)]:
+                number = left.name.removeprefix(ours).partition(".")[0]
+                if number.isdecimal() and not psutil.pid_exists(int(number)):
+                    left.unlink()
 
 
 def check_free(path: Path) -> None:
