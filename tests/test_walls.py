@@ -26,6 +26,7 @@ TORCH_ROOMS = {
     "training",
     "objective",
     "benchmark",
+    "speed",
     "inspect_network",
     "device",
     "phantom",

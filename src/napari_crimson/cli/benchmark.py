@@ -10,6 +10,7 @@ import typer
 
 from napari_crimson.cli.app import Device, app
 from napari_crimson.cli.terminal import printable
+from napari_crimson.errors import CrimsonError
 
 __all__ = ["benchmark"]
 
@@ -32,13 +33,25 @@ _COLUMNS = {
 
 @app.command()
 def benchmark(
-    removers: Annotated[str, typer.Option(help="Names or paths, with commas between; all there are if left out.")] = "",
+    removers: Annotated[str, typer.Option(help="Names or paths, with commas between; left out all, with --speed cnn,rnn,kk,mem.")] = "",
     sets: Annotated[str, typer.Option(help="Beginnings of the names of sets, with commas between: crimson, specnet, vector, wide.")] = "",
     spectra: Annotated[int, typer.Option(help="Spectra of each set.", min=8)] = 1000,
     device: Device = "auto",
     table: Annotated[Path | None, typer.Option("--csv", help="Also write the table to this file.", dir_okay=False)] = None,
+    speed: Annotated[bool, typer.Option("--speed", help="Time them instead, beside published networks and this machine.")] = False,
+    repeats: Annotated[int, typer.Option(help="With --speed: rounds, of which medians are taken.", min=1)] = 5,
+    history: Annotated[
+        Path | None, typer.Option("--json", help="With --speed: append a record to this file, a line each.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Compare removers on simulated spectra with fixed seeds: errors, lines, coverage of the uncertainty, speed."""
+    if speed:
+        if sets or table is not None:
+            raise CrimsonError("--sets and --csv are of the accuracy; leave them out with --speed, which has --json")
+        _time_removers(removers or "cnn,rnn,kk,mem", spectra, repeats, device, history)
+        return
+    if history is not None:
+        raise CrimsonError("--json keeps the history of speeds; add --speed, or take --csv")
     from napari_crimson.benchmark import benchmark as rows_of
     from napari_crimson.benchmark import dilution, silent_region
     from napari_crimson.remover import load_remover
@@ -63,3 +76,18 @@ def benchmark(
             writer = csv.DictWriter(file, list(dict.fromkeys(key for line in written for key in line)))
             writer.writeheader()
             writer.writerows(written)
+
+
+def _time_removers(removers: str, spectra: int, repeats: int, device: str, history: Path | None) -> None:
+    """What ``--speed`` does."""
+    from napari_crimson.remover import load_remover
+    from napari_crimson.speed import append_record, check_history, lines_of, measure_speed
+
+    if history is not None:
+        check_history(history)
+    loaded = [load_remover(name.strip(), device=device) for name in removers.split(",")]
+    report = measure_speed(loaded, spectra=spectra, repeats=repeats, device=device, progress=lambda line: typer.echo(line, err=True))
+    for line in lines_of(report):
+        typer.echo(line)
+    if history is not None:
+        append_record(report, history)
