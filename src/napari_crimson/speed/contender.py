@@ -20,7 +20,7 @@ __all__ = ["Contender"]
 Spectra = NDArray[np.float32]
 
 _CPU_BATCHES, _GPU_BATCHES = (16, 64, 256), (256, 2048)
-_TRIAL = 512  # spectra
+_TRIAL = 256  # spectra
 
 
 class Contender:
