@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -66,15 +65,13 @@ def test_no_table(tmp_path: Path, text: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 3, len(table().splitlines()[-1]) + 2])
-def test_a_table_that_may_be_cut_short_says_so(tmp_path: Path, cut: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_table_that_may_be_cut_short_says_so(tmp_path: Path, cut: int) -> None:
     (tmp_path / "a.asc").write_text(table())
     whole = open_stack(tmp_path / "a.asc", wavenumber=(1, 2))
-    assert not caplog.records
     assert "cut short" not in " ".join(whole.attrs["history"])
     (tmp_path / "a.asc").write_text(table()[:-cut])
     stack = open_stack(tmp_path / "a.asc", wavenumber=(1, 2))
     assert "the file ends without a line break: it may be cut short" in stack.attrs["history"]
-    assert re.search(r"a\.asc: the file ends without a line break: it may be cut short; compare", caplog.text)
 
 
 def test_a_table_larger_than_memory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

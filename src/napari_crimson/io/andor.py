@@ -6,7 +6,6 @@ as a wavelength in nm.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +16,9 @@ from numpy.typing import NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.found import Found
 from napari_crimson.io.lazy import check_eager
-from napari_crimson.printable import printable
 
 __all__ = ["read"]
 
-_log = logging.getLogger(__name__)
 _CUT = "the file ends without a line break: it may be cut short"  # other programs may leave it out, so it is not refused
 _GROWTH = 4  # a number takes at least two characters in the file, and eight bytes in memory
 
@@ -37,11 +34,8 @@ def read(path: Path, name: str | None) -> Found:
     if len(widths) > 1:
         raise CrimsonError(f"{path}: lines of {widths[0]} and of {widths[-1]} numbers in one table; it is truncated, copy it again")
     table = np.stack(rows)
-    history = ["column 0 is the axis"]
-    if not _ends_with_break(path):
-        _log.warning("%s: %s; compare its last lines with the original", printable(path), _CUT)
-        history.append(_CUT)
-    return Found(arrays={"cars": table[:, 1:].T[None]}, wavelength_nm=table[:, 0], spectra_last=True, history=tuple(history))
+    history = ("column 0 is the axis", *(() if _ends_with_break(path) else (_CUT,)))
+    return Found(arrays={"cars": table[:, 1:].T[None]}, wavelength_nm=table[:, 0], spectra_last=True, history=history)
 
 
 def _ends_with_break(path: Path) -> bool:
