@@ -62,6 +62,15 @@ def test_image_dark_reference_axis_and_steps(tmp_path: Path) -> None:
     assert any("NRB_Pre" in line and "Early" not in line for line in stack.attrs["history"])
 
 
+@pytest.mark.parametrize("prefix", ["Raster.{}.", "Macro.Raster.{}.", "RasterScanParams.{}Axis"])
+def test_every_name_of_a_scan_gives_the_steps(tmp_path: Path, prefix: str) -> None:
+    fast, slow = prefix.format("Fast"), prefix.format("Slow")
+    scan = {f"{fast}Start": 2.0, f"{fast}Stop": 0.5, f"{fast}Steps": 4, f"{slow}StepSize": 0.25, f"{slow}Units": "nm"}
+    stack = open_stack(write_nist(tmp_path / "a.h5", {"run_0": IMAGE}, {**MODERN, **scan}))
+    np.testing.assert_allclose(stack["x"], [0, 0.5, 1, 1.5])  # where it went backwards, the image does not
+    np.testing.assert_allclose(stack["y"], [0, 0.25, 0.5])
+
+
 @pytest.mark.parametrize("quantity", CALIBRATION)
 def test_every_name_of_a_calibration_value_is_known_and_the_first_wins(tmp_path: Path, quantity: str) -> None:
     keys, fallback = CALIBRATION[quantity]
