@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import importlib.util
 import os
 import sys
@@ -75,8 +76,17 @@ def _garbage_ends_with_its_test(request: pytest.FixtureRequest) -> Iterator[None
         gc.collect()
 
 
+@pytest.fixture(scope="session")
+def _modules_set_aside() -> None:
+    """Have the collector pass over what the imports have left: napari's fixture collects all of it after each window, for seconds."""
+    for name in ("napari.view_layers", "napari._qt.qt_viewer", "pyqtgraph", "torch", "dask.array", "xarray"):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
-def viewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def viewer(_modules_set_aside: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A napari window that is really shown, in napari's main-thread watch; nothing of it may be left afterwards."""
     monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
     make = request.getfixturevalue("make_napari_viewer")
