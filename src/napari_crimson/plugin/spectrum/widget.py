@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_crimson.errors import CrimsonError
@@ -18,6 +18,7 @@ from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import SpectraSource
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.shown import band_on_axis
+from napari_crimson.plugin.soon import Soon
 from napari_crimson.plugin.spectrum.band_drive import BAND, BandDrive
 from napari_crimson.plugin.spectrum.controls import NO_REMOVER, SpectrumControls
 from napari_crimson.plugin.spectrum.live_remover import LiveRemover
@@ -59,6 +60,7 @@ class SpectrumWidget(QWidget):
         self._removers: dict[str, LiveRemover] = {}
         self._told = self._place = self._part = ""
         self._watched, self._watched_stack = Watch(), Watch()
+        self._painting, self._looking_around = Soon(self, self._paint), Soon(self, self._look_around)
         self.newest = Newest(self._take)
         self.mouse = Cursor(napari_viewer)
         self.band = BandDrive(napari_viewer, self.plots, self.newest)
@@ -207,11 +209,11 @@ class SpectrumWidget(QWidget):
         place = ", ".join(f"{dim} {at}" for dim, at in zip(("t", "z", "y", "x")[-len(looked.pixel) :], looked.pixel, strict=True))
         self._place = f"{place} · loading {self._chosen_remover()} …" if looked.loading else place
         self._say()
-        QTimer.singleShot(0, self, self._paint)  # once the plots have told what they have to paint
+        self._painting.start()  # once the plots have told what they have to paint
 
     def _paint(self) -> None:
         self.setUpdatesEnabled(True)
-        QTimer.singleShot(0, self, self._look_around)
+        self._looking_around.start()
 
     def _look_around(self) -> None:
         """Have the neighbours read now that the spectrum is on the screen: both at once would take longer."""
