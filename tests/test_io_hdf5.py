@@ -338,3 +338,21 @@ def test_a_virtual_stack_of_parts_in_the_same_folder(tmp_path: Path) -> None:
         layout[3] = h5py.VirtualSource("part.h5", "row", IMAGE.shape[1:])
         file.create_virtual_dataset("cube", layout)
     np.testing.assert_array_equal(open_stack(tmp_path / "a.h5", wavenumber=(1, 2))["cars"], [*IMAGE, IMAGE[0]])
+
+
+@pytest.mark.parametrize("at", [0, 9, 40, 50, -1])
+def test_a_list_of_parts_that_is_damaged_is_refused_before_the_library_sees_it(tmp_path: Path, at: int) -> None:
+    with h5py.File(tmp_path / "part.h5", "w") as file:
+        file["cube"] = IMAGE
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        layout = h5py.VirtualLayout(IMAGE.shape, "u2")
+        layout[:2] = h5py.VirtualSource("part.h5", "cube", IMAGE.shape)[:2]
+        file.create_virtual_dataset("cube", layout)
+    raw = bytearray((tmp_path / "a.h5").read_bytes())
+    name = raw.index(b"part.h5\0")
+    size = int.from_bytes(raw[name - 17 : name - 9], "little")
+    place = name + at if at >= 0 else name - 9 + size - 1  # of a name, of the part's shape, of the checksum
+    raw[place] ^= 1 if at == 0 else 0xFF
+    (tmp_path / "a.h5").write_bytes(bytes(raw))
+    with pytest.raises(CrimsonError, match=r"a\.h5: the heap of texts at byte \d+ is damaged; copy or export the file again"):
+        open_stack(tmp_path / "a.h5", wavenumber=(1, 2))

@@ -153,6 +153,15 @@ def test_spectra_in_more_pieces_than_can_be_read_are_refused(tmp_path: Path) -> 
         open_stack(tmp_path / "a.zarr", wavenumber=(500, 3500))
 
 
+def test_shapes_that_no_stack_has_are_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "long.zarr", shape=(4, 5, 2**31), chunks=(4, 5, 2**20), dtype="u1")
+    with pytest.raises(CrimsonError, match=r"spectra of 2147483648 points .*at most 1048576 are read"):
+        open_stack(tmp_path / "long.zarr", wavenumber=(500, 3500))
+    zarr.create_array(tmp_path / "empty.zarr", shape=(6, 0, 4, 5), chunks=(6, 1, 4, 5), dtype="u2", dimension_names=("c", "z", "y", "x"))
+    with pytest.raises(CrimsonError, match=r"empty\.zarr"):
+        open_stack(tmp_path / "empty.zarr", wavenumber=(500, 3500)).load()
+
+
 def test_groups_without_a_stack(tmp_path: Path) -> None:
     zarr.create_group(tmp_path / "g.zarr")
     with pytest.raises(CrimsonError, match="no array of rank 3"):

@@ -116,6 +116,9 @@ class FileArray:
             raise
         except Exception as error:  # a library met bytes it does not know: the file was damaged or taken away
             raise read_fault(self.path, error) from error
+        wanted = tuple(cut.stop - cut.start for cut in box)
+        if block.shape != wanted:
+            raise CrimsonError(f"{self.path}: a part of shape {wanted} was read as {block.shape}; the file is damaged, copy it again")
         kept = [i for i in self.order if i is not None]
         block = block.reshape([block.shape[i] for i in sorted(kept)])
         block = block.transpose([sorted(kept).index(i) for i in kept])

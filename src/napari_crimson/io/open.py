@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["can_open", "open_stack"]
 
+_MOST_POINTS = 2**20  # of a spectrum; those of detectors have thousands
+
 
 def open_stack(path: str | Path, *, wavenumber: ArrayLike | str | Path | None = None, name: str | None = None) -> xr.Dataset:
     """Open a hyperspectral stack, lazily.
@@ -104,6 +106,8 @@ def _axis(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) -
     if wavenumber is not None:
         own = found.wavelength_nm if found.wavenumber is None else found.wavenumber
         points = own.size if own is not None and own.size in shape else shape[-1]
+        if points > _MOST_POINTS:
+            raise CrimsonError(f"{path}: spectra of {points} points (shape {shape}), at most {_MOST_POINTS} are read; are they spectra?")
         axis, said = given_axis(wavenumber, points), "axis given on opening"
     elif found.wavenumber is not None:
         axis, said = np.asarray(found.wavenumber, dtype=np.float64), ""
