@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
 
 from napari_crimson.analysis.band_names import NAMED_BANDS
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import axis_of_layer
+from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.shown import go_to, stacks_seen
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class GoToDialog(QDialog):
         self.where, self.typed = QComboBox(), QLineEdit()
         self.where.setLineEdit(self.typed)
         self.where.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.message = QLabel()
+        self.message = PlainLabel()
         self.message.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText("Go")

@@ -7,11 +7,19 @@ from typing import Any
 
 from magicgui.widgets import Container, Label
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QProgressBar, QSizePolicy, QWidget
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLabel, QLineEdit, QProgressBar, QSizePolicy, QWidget
 
-__all__ = ["align_labels", "explain_rows", "fit_text", "tab_through"]
+__all__ = ["PlainLabel", "align_labels", "explain_rows", "fit_text", "tab_through"]
 
 _THEME = 1.25  # napari's font is larger than the one a widget has before it is docked
+
+
+class PlainLabel(QLabel):
+    """A label that shows text as it is: Qt takes a file's name in angle brackets for HTML."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
 
 
 def align_labels(form: Container[Any]) -> None:
@@ -58,6 +66,7 @@ def _controls(row: Any) -> Iterator[QWidget]:
 def fit_text(label: Label, *, lines: int = 1) -> None:
     """Let the text of a label begin at the left and fill its row, with room for some lines."""
     text = label.native
+    text.setTextFormat(Qt.TextFormat.PlainText)
     text.setWordWrap(lines > 1)
     text.setAlignment(Qt.AlignmentFlag.AlignLeft | (Qt.AlignmentFlag.AlignVCenter if lines == 1 else Qt.AlignmentFlag.AlignTop))
     text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)

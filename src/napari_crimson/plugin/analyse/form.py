@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_crimson.plugin.analyse.pages import PAGES, Page, UnmixPage
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import axis_of_layer
+from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.plot.plot import SpectrumPlot
 from napari_crimson.plugin.report import Report
 from napari_crimson.plugin.stack_layers import is_corrected, is_stack, variable_of
@@ -37,7 +38,7 @@ class AnalyseForm:
         self.what, self.pages = QComboBox(), [kind() for kind in PAGES]
         self.what.addItems([kind.title for kind in PAGES])
         self.run, self.cancel = QPushButton("Run"), QPushButton("Cancel")
-        self.bar, self.status = QProgressBar(), QLabel()
+        self.bar, self.status = QProgressBar(), PlainLabel()
         self.plot = SpectrumPlot(viewer, name="Spectra of the components", legend_px=(5, 5))
         self.bar.setRange(0, _STEPS)
         self.status.setWordWrap(True)

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QGridLayout,
-    QLabel,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -27,6 +26,7 @@ from napari_crimson.plugin.axis.pages import AxisPage, BeamsPage, EndsPage, File
 from napari_crimson.plugin.axis.preview import AxisPlots, axis_text
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import KEY, give_axis, plane_shown
+from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.readout import show_wavenumber
@@ -76,7 +76,7 @@ class AxisDialog(QDialog):
         self.ends, self.lines, self.beams, self.probe, self.file = EndsPage(), LinesPage(), BeamsPage(), ProbePage(), FilePage()
         self._ways: tuple[AxisPage, ...] = (self.ends, self.lines, self.beams, self.probe, self.file)
         self.plots = AxisPlots(viewer)
-        self.hint, self.message = QLabel(), QLabel()
+        self.hint, self.message = PlainLabel(), PlainLabel()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         self._lay_out()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.background import tell
@@ -14,6 +14,7 @@ from napari_crimson.plugin.check.job import CheckJob
 from napari_crimson.plugin.docks import end_with_its_dock
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import stack_from_layer
+from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.report import Report, part_done, status_text
 from napari_crimson.plugin.stack_layers import is_corrected, is_measured
 
@@ -44,7 +45,7 @@ class CheckWidget(QWidget):
         self._closed = False
         self.answer, self.measured = LayerBox(napari_viewer, is_corrected), LayerBox(napari_viewer, is_measured)
         self.check, self.cancel_button = QPushButton("Check"), QPushButton("Cancel")
-        self.bar, self.status = QProgressBar(), QLabel()
+        self.bar, self.status = QProgressBar(), PlainLabel()
         self._lay_out()
         self.check.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)

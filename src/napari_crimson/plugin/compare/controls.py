@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from napari_crimson.plugin.compare.work import ALL
 from napari_crimson.plugin.layer_box import LayerBox
+from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.pointing.marks import is_marks
 from napari_crimson.plugin.remover_names import RemoverNames
 from napari_crimson.plugin.stack_layers import is_corrected, is_measured
@@ -48,7 +49,7 @@ class CompareControls(QWidget):
         self.below = QComboBox()
         self.below.addItems([DIFFERENCE, UNEXPLAINED])
         self.removers = QListWidget()
-        self.status = QLabel()
+        self.status = PlainLabel()
         self._set_up_removers()
         self.names = RemoverNames(self)
         self.names.changed.connect(self._offer_removers)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 import pyqtgraph as pg  # isort: skip  (takes the Qt binding that is there already)
 
+from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.plot.handles import Handles
 from napari_crimson.plugin.plot.line import DrawnLine, Line
 from napari_crimson.plugin.plot.menu import PlotMenu
@@ -97,7 +98,7 @@ class SpectrumPlot(QWidget):
         self._handles.marker.sigDragged.connect(self._marker_moved)
         self._handles.band.sigRegionChanged.connect(self._band_moved)
         self._notes: list[Any] = []
-        self.readout = QLabel()
+        self.readout = PlainLabel()
         self.readout.setAccessibleName(f"{name}: values under the cursor")
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.menu_button = QToolButton()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_crimson.plugin.axis.dialog import ask_for_axis
 from napari_crimson.plugin.layer_box import LayerBox
+from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.prepare.steps_editor import StepsEditor
 from napari_crimson.plugin.report import Report, part_done, status_text
@@ -38,7 +39,7 @@ class PrepareForm:
         self.choose = QPushButton("Choose components from a plot …")
         self.load, self.save = QPushButton("Load recipe"), QPushButton("Save recipe …")
         self.prepare, self.cancel = QPushButton("Prepare"), QPushButton("Cancel")
-        self.bar, self.status = QProgressBar(), QLabel()
+        self.bar, self.status = QProgressBar(), PlainLabel()
         self.bar.setRange(0, _STEPS)
         self.status.setWordWrap(True)
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.pipeline import STEPS, Step
-from napari_crimson.plugin.looks import tab_through
+from napari_crimson.plugin.looks import PlainLabel, tab_through
 from napari_crimson.plugin.prepare.step_form import StepForm
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class StepsEditor(QWidget):
         self._forms: list[StepForm] = []
         self.list = QListWidget()
         self.stack = QStackedWidget()
-        self.hint = QLabel(_EMPTY)
+        self.hint = PlainLabel(_EMPTY)
         self.add_button = QPushButton()
         self.buttons = {
             name: self._button(text, name, tip, does)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSlider, QSpinBox, QWidget
+from qtpy.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QProgressBar, QPushButton, QSlider, QSpinBox, QWidget
 
+from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.plot.map_view import MapView
 from napari_crimson.plugin.plot.plot import SpectrumPlot
 from napari_crimson.plugin.prepare.svd_job import Parts, SVDJob
@@ -71,9 +72,9 @@ class SVDDialog(QDialog):
         self.vector = SpectrumPlot(viewer, name="Spectral vector", y_label="Spectral vector", legend_px=(-120, 5))
         self.map = MapView()
         self.keep, self.component = QSpinBox(), QSlider(Qt.Orientation.Horizontal)
-        self.automatic = QLabel()
-        self.caption = QLabel("Component")
-        self.bar, self.status = QProgressBar(), QLabel()
+        self.automatic = PlainLabel()
+        self.caption = PlainLabel("Component")
+        self.bar, self.status = QProgressBar(), PlainLabel()
         self.cancel, self.use, self.close_button = QPushButton("Cancel"), QPushButton("Use"), QPushButton("Close")
         self._set_up()
         self._lay_out()

@@ -27,6 +27,7 @@ from napari_crimson.adaptation import can_be_adapted
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import KEY, spectrum_from_layer
+from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.remover_names import RemoverBox
 from napari_crimson.plugin.stack_layers import is_measured
 
@@ -57,7 +58,7 @@ class TrainForm(QWidget):
         self.photons, self.name = QLineEdit(), QLineEdit()
         self.steps = QSpinBox()
         self.train, self.cancel, self.save = QPushButton("Train"), QPushButton("Cancel"), QPushButton("Save")
-        self.bar, self.status = QProgressBar(), QLabel()
+        self.bar, self.status = QProgressBar(), PlainLabel()
         self._set_up()
         self._explain()
         self._lay_out()
@@ -147,7 +148,7 @@ class TrainForm(QWidget):
             return
 
     def _set_up(self) -> None:
-        for page in (QLabel("measured with it"), self.layer, self.file.native):
+        for page in (PlainLabel("measured with it"), self.layer, self.file.native):
             self.where.addWidget(page)
         self.steps.setRange(_FEWEST_STEPS, _MOST_STEPS)
         self.steps.setValue(_STEPS)
@@ -199,7 +200,7 @@ class TrainForm(QWidget):
         form.addRow("Stack", self.stack)
         form.addRow("Start from", self.start)
         form.addRow("Reference", _row(self.kind, self.where))
-        form.addRow("Photons", _row(self.photons, QLabel("Steps"), self.steps))
+        form.addRow("Photons", _row(self.photons, PlainLabel("Steps"), self.steps))
         form.addRow("Name", _row(self.name, self.save))
         rows.addLayout(form)
         rows.addLayout(_row(self.train, self.cancel))
