@@ -240,20 +240,23 @@ def test_the_second_of_two_processes_on_one_output_refuses(file: Path, tmp_path:
     assert record(tmp_path / "cell.zarr")["status"] == "complete"
 
 
-def test_a_zarr_that_goes_away_while_it_is_read_does_not_turn_into_zeros(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", ["in.zarr", "in.zarr/cars"])
+def test_a_zarr_that_goes_away_while_it_is_read_does_not_turn_into_zeros(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     group = zarr.create_group(tmp_path / "in.zarr")
     group.create_array("cars", data=COUNTS, chunks=(16, 16, 60), dimension_names=("y", "x", "wavenumber"))
     group.create_array("wavenumber", data=AXIS, dimension_names=("wavenumber",))
     stack = open_stack(tmp_path / "in.zarr")
-    opened = zarr.open_array
+    opened = zarr.AsyncArray
 
     def unplugged(*words: Any, **names: Any) -> Any:
         array = opened(*words, **names)
-        (tmp_path / "in.zarr").rename(tmp_path / "away")
+        (tmp_path / what).rename(tmp_path / "away")
         return array
 
-    monkeypatch.setattr(zarr, "open_array", unplugged)
-    with pytest.raises(CrimsonError, match="cannot be read now"):
+    monkeypatch.setattr(zarr, "AsyncArray", unplugged)
+    with pytest.raises(CrimsonError, match="cannot be read"):
         stack["cars"][0].compute()
 
 

@@ -153,6 +153,13 @@ def test_spectra_in_more_pieces_than_can_be_read_are_refused(tmp_path: Path) -> 
         open_stack(tmp_path / "a.zarr", wavenumber=(500, 3500))
 
 
+def test_what_a_store_is_warned_of_is_not_repeated_with_each_read(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=STACK, chunks=(1, 5, 6, 7), zarr_format=2)
+    note = json.loads((tmp_path / "a.zarr" / ".zarray").read_text())
+    (tmp_path / "a.zarr" / ".zarray").write_text(json.dumps(note | {"filters": []}))
+    np.testing.assert_array_equal(open_stack(tmp_path / "a.zarr", wavenumber=(1, 2))["cars"], STACK)  # warnings are errors here
+
+
 def test_shapes_that_no_stack_has_are_refused(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "long.zarr", shape=(4, 5, 2**31), chunks=(4, 5, 2**20), dtype="u1")
     with pytest.raises(CrimsonError, match=r"spectra of 2147483648 points .*at most 1048576 are read"):

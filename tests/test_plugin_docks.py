@@ -111,7 +111,7 @@ def gullible(widget: Any) -> Iterator[str]:
     from qtpy.QtWidgets import QLabel
 
     for label in widget.findChildren(QLabel):
-        if label.textFormat() != Qt.TextFormat.PlainText and not 0 < len(label.text()) < len("Compare with it"):
+        if label.textFormat() != Qt.TextFormat.PlainText and not 0 < len(label.text()) < len("Read noise (counts) "):
             yield f"{describe(label)} shows HTML"
 
 

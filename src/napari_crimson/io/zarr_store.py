@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.storage import StorePath
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.dims import stack_order, step_um
@@ -110,7 +111,7 @@ def _turned(path: Path, key: str, array: Array, dims: tuple[str, ...]) -> FileAr
     decode = None if scale is None and offset is None else (float(scale or 1), float(offset or 0))  # CF conventions, as xarray writes them
     lazy = FileArray(
         path=path,
-        read=partial(_read, path=path, key=key, decode=decode),
+        read=partial(_read, path=path, key=key, metadata=array.metadata, decode=decode),
         stored_shape=array.shape,
         dtype=np.dtype(array.dtype).newbyteorder("=") if decode is None else np.dtype(np.float32),
         stored_chunks=array.shards or array.chunks,
@@ -118,9 +119,11 @@ def _turned(path: Path, key: str, array: Array, dims: tuple[str, ...]) -> FileAr
     return lazy.turned(stack_order(dims, array.shape)) if dims else lazy
 
 
-def _read(box: Box, *, path: Path, key: str, decode: tuple[float, float] | None) -> NDArray[Any]:
-    values = _take(zarr.open_array(InsideStore(path, read_only=True), path=key, mode="r"), box)
-    if not path.exists():  # gone while it was read: a chunk that is missing is taken for one that was never written
+def _read(box: Box, *, path: Path, key: str, metadata: Any, decode: tuple[float, float] | None) -> NDArray[Any]:
+    """Read a box of an array as it was described when it was opened, which says no more what it had to say then."""
+    place = StorePath(InsideStore(path, read_only=True), key)
+    values = _take(zarr.Array(zarr.AsyncArray(metadata=metadata, store_path=place)), box)
+    if not is_zarr(path / key):  # gone while it was read: a chunk that is missing is taken for one that was never written
         raise FileNotFoundError(f"{path} is gone")
     if decode is not None:
         return (values * decode[0] + decode[1]).astype(np.float32)
