@@ -291,7 +291,7 @@ def test_every_control_has_a_name_and_a_tooltip(opened: Any) -> None:
 
 
 @pytest.mark.gui
-def test_a_real_stack_without_an_axis(viewer: Any, qtbot: Any, shared_data: Path) -> None:
+def test_a_real_stack_without_an_axis(shared_data: Path, viewer: Any, qtbot: Any) -> None:
     viewer.open(shared_data / "srs_celegans.tif", plugin="napari-crimson")
     qtbot.waitUntil(lambda: bool(dialogs()))
     (dialog,) = dialogs()
