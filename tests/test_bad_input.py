@@ -1,7 +1,8 @@
 """Each bad input that is known of and its tests, by name (``pytest -k NAME``); and that each of these is there.
 
-What is opened has its tests beside the reader, in `test_bad_input_files` (hostile files), `test_bad_input_weights` (cards,
-recipes), `test_bad_input_kk` (classical removers) and in `test_fuzz` (edits of good inputs at random).
+What is opened has its tests beside the reader and, where the file is hostile, in `test_bad_input_formats`, `_outside`, `_links`, `_sizes`
+and `_records`; cards and recipes in `test_bad_input_weights`, classical removers in `test_bad_input_kk`, the window in
+`test_plugin_bad_input`, edits of good inputs at random in `test_fuzz`.
 """
 
 from __future__ import annotations

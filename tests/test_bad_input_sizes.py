@@ -1,0 +1,274 @@
+"""A little that promises a lot or becomes it: refused before the memory is taken."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import h5py
+import numcodecs
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from fuzzing.seeds import SEEDS
+from hostile import PAGES, STACK, memory_watched, packed_zeros
+from napari_crimson import CrimsonError, open_stack
+from napari_crimson.stack import make_stack
+from refusing import refused
+
+# --- headers that promise it, and little that becomes a lot
+
+
+def npz_zeros(folder: Path) -> Path:
+    """320 MiB of zeros in a member: the zip's own sizes are honest."""
+    shape = (1024, 1024, 160)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<u2", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(folder / "a.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open("cars.npy", "w") as file:
+        file.write(header.getvalue())
+        for _ in range(20):
+            file.write(bytes(2**24))
+    return folder / "a.npz"
+
+
+def npz_header(folder: Path) -> Path:
+    """A header that says to be 2 GiB long, and packed it is not even small."""
+    with zipfile.ZipFile(folder / "a.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open("cars.npy", "w") as file:
+        file.write(b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**31))
+        for _ in range(34):
+            file.write(bytes(2**24))
+    return folder / "a.npz"
+
+
+def tiff_strip(folder: Path) -> Path:
+    """Pages of 4 × 5 pixels, each packed from over 1 GiB of zeros."""
+    path = folder / "a.tif"
+    tifffile.imwrite(path, PAGES, photometric="minisblack", compression="zlib", metadata=None)
+    bomb = packed_zeros(80)
+    with tifffile.TiffFile(path) as tif:
+        places = [(page.tags["StripOffsets"].offset, page.tags["StripByteCounts"].offset) for page in tif.pages]
+    raw = bytearray(path.read_bytes())
+    for offset, count in places:
+        struct.pack_into("<HII", raw, offset + 2, 4, 1, len(raw))
+        struct.pack_into("<HII", raw, count + 2, 4, 1, len(bomb))
+    path.write_bytes(bytes(raw) + bomb)
+    return path
+
+
+def tiff_pages_of_terabytes(folder: Path) -> Path:
+    path = folder / "a.tif"
+    tifffile.imwrite(path, PAGES, photometric="minisblack", compression="zlib", metadata=None)
+    with tifffile.TiffFile(path) as tif:
+        places = [page.tags[name].offset for page in tif.pages for name in ("ImageWidth", "ImageLength", "RowsPerStrip")]
+    raw = bytearray(path.read_bytes())
+    for place in places:
+        struct.pack_into("<HII", raw, place + 2, 4, 1, 2**24)
+    path.write_bytes(bytes(raw))
+    return path
+
+
+def hdf5_chunk(folder: Path) -> Path:
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("cube", (1024, 1024, 400), "u2", chunks=(1024, 1024, 400), compression="gzip")
+    return folder / "a.h5"
+
+
+def hdf5_terabytes(folder: Path) -> Path:
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("cube", (2**20, 2**20, 1600), "u2", chunks=(1, 64, 1600), compression="gzip")
+    return folder / "a.h5"
+
+
+def zarr_chunk(folder: Path) -> Path:
+    zarr.create_array(folder / "a.zarr", shape=(4, 5, 6), dtype="u2", chunks=(4096, 4096, 64), zarr_format=2)
+    return folder / "a.zarr"
+
+
+def matlab_terabytes(folder: Path) -> Path:
+    import scipy.io
+
+    scipy.io.savemat(folder / "a.mat", {"cube": STACK}, do_compression=True)
+    raw = (folder / "a.mat").read_bytes()
+    inside = bytearray(zlib.decompress(raw[136:]))
+    struct.pack_into("<iii", inside, 32, 10_000, 10_000, 10_000)
+    packed = zlib.compress(bytes(inside))
+    (folder / "a.mat").write_bytes(raw[:128] + struct.pack("<II", 15, len(packed)) + packed)
+    return folder / "a.mat"
+
+
+def winspec_terabytes(folder: Path) -> Path:
+    from test_io_winspec import write
+
+    write(folder / "a.spe", at1446=("<i", 2**31 - 1), at656=("<H", 65535))
+    return folder / "a.spe"
+
+
+def envi_terabytes(folder: Path) -> Path:
+    from test_io_envi import write
+
+    write(folder / "a.hdr", folder / "a.img", samples=10**9, lines=10**9)
+    return folder / "a.hdr"
+
+
+def npy_terabytes(folder: Path) -> Path:
+    """A header as numpy writes it, of two terabytes, and 240 bytes of values."""
+    with (folder / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<u2", "fortran_order": False, "shape": (1_000_000, 1_000_000, 1000)})
+        file.write(STACK.tobytes())
+    return folder / "a.npy"
+
+
+HUGE: dict[Callable[[Path], Path], str] = {
+    npz_zeros: r"unpack from .* bytes to 0.312 GiB, which no measurement does",
+    npz_header: "is no NumPy array that can be read",
+    tiff_strip: "unpack to more than twice the 40 there should be",
+    tiff_pages_of_terabytes: "promises an array|MiB each|ends at byte|TiB",
+    hdf5_chunk: "take 800 MiB each; at most 256 are unpacked at once",
+    hdf5_terabytes: r"promises an array of shape \(1048576, 1048576, 1600\), 3.2e\+03 TiB, but holds",
+    zarr_chunk: "take 2,048 MiB each",
+    matlab_terabytes: "unpack from .* bytes to .* GiB",
+    winspec_terabytes: "end at byte .*, the file has",
+    envi_terabytes: "need .* bytes, there are",
+    npy_terabytes: r"shape \(1000000, 1000000, 1000\) of uint16 needs 2000000000000128 bytes, there are 368; it is truncated",
+}
+
+
+@pytest.mark.parametrize("make", HUGE, ids=lambda make: make.__name__)
+def test_little_that_promises_or_becomes_a_lot_is_refused_without_the_memory(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    path = make(tmp_path)
+    with refused(tmp_path, HUGE[make]), memory_watched():
+        open_stack(path, wavenumber=(1000, 1500))["cars"][0, 0].load()
+
+
+def test_a_photograph_in_a_renishaw_map_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
+    pytest.importorskip("rsciio", reason='no rosettasciio: pip install "napari-crimson[vendor]"')
+    pytest.importorskip("PIL", reason="without Pillow it is not unpacked")
+    path = tmp_path / SEEDS["renishaw"].name
+    SEEDS["renishaw"].write(path)
+    header = b"IHDR" + struct.pack(">IIBBBBB", 30_000, 4_000, 8, 2, 0, 0, 0)
+    photograph = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + b"\0\0\0\4IDAT" + bytes(8)
+    path.write_bytes(path.read_bytes() + struct.pack("<4sIQ", b"WHTL", 0, len(photograph) + 16) + photograph)
+    with refused(tmp_path, "decompression bomb"), memory_watched():
+        open_stack(path)
+
+
+def test_an_image_longer_than_any_is_refused_without_the_memory() -> None:
+    endless = da.zeros((1, 2**31, 6), dtype="u1", chunks=(1, 2**20, 6))
+    with pytest.raises(CrimsonError, match="expected at most 134,217,728 pixels along an axis"):
+        make_stack(endless, np.arange(6.0), step_um={"y": 1.0})
+
+
+# --- chunks whose own header, or stream, unpacks to far more than their place
+
+
+def zarr_with_chunk(folder: Path, chunk: bytes, codec: Any) -> Path:
+    zarr.create_array(folder / "a.zarr", data=STACK, chunks=(4, 5, 6), compressors=codec)
+    (folder / "a.zarr" / "c" / "0" / "0" / "0").write_bytes(chunk)
+    return folder / "a.zarr"
+
+
+def zstd_frame(head: bytes) -> bytes:
+    """1 GiB of zeros, in blocks that each repeat one byte 128 KiB times (RFC 8878)."""
+    block = ((2**17 << 3) | 0b010).to_bytes(3, "little") + b"\0"
+    last = ((2**17 << 3) | 0b011).to_bytes(3, "little") + b"\0"
+    return b"\x28\xb5\x2f\xfd" + head + block * (2**13 - 1) + last
+
+
+ZEROS = zstd_frame(bytes([0b10_1_00000]) + struct.pack("<I", 2**30))
+
+
+def zstd_of_zeros(folder: Path) -> Path:
+    return zarr_with_chunk(folder, ZEROS, zarr.codecs.ZstdCodec())
+
+
+def zstd_without_size(folder: Path) -> Path:
+    return zarr_with_chunk(folder, zstd_frame(bytes([0, 0x38])), zarr.codecs.ZstdCodec())
+
+
+def zstd_of_two_frames(folder: Path) -> Path:
+    return zarr_with_chunk(folder, numcodecs.Zstd().encode(STACK.tobytes()) + ZEROS, zarr.codecs.ZstdCodec())
+
+
+def zstd_behind_a_skipped_frame(folder: Path) -> Path:
+    return zarr_with_chunk(folder, b"\x50\x2a\x4d\x18" + struct.pack("<I", 4) + b"note" + ZEROS, zarr.codecs.ZstdCodec())
+
+
+def blosc_of_gigabytes(folder: Path) -> Path:
+    return zarr_with_chunk(folder, struct.pack("<BBBBIII", 2, 1, 1, 2, 2**31 - 17, 2**20, 20) + bytes(4), zarr.codecs.BloscCodec())
+
+
+def gzip_of_zeros(folder: Path) -> Path:
+    return zarr_with_chunk(folder, packed_zeros(64, 31), zarr.codecs.GzipCodec())
+
+
+def gzip_behind_a_small_one(folder: Path) -> Path:
+    return zarr_with_chunk(folder, gzip.compress(STACK.tobytes()) + bytes(9) + packed_zeros(64, 31), zarr.codecs.GzipCodec())
+
+
+def gzip_in_gzip(folder: Path) -> Path:
+    zarr.create_array(folder / "a.zarr", data=STACK, zarr_format=2, filters=[numcodecs.GZip()], compressors=numcodecs.GZip())
+    (folder / "a.zarr" / "0.0.0").write_bytes(gzip.compress(packed_zeros(64, 31)))
+    return folder / "a.zarr"
+
+
+def gzip_in_zstd(folder: Path) -> Path:
+    return zarr_with_chunk(folder, numcodecs.Zstd().encode(packed_zeros(64, 31)), [zarr.codecs.GzipCodec(), zarr.codecs.ZstdCodec()])
+
+
+def shard_of_zeros(folder: Path) -> Path:
+    """A shard whose second chunk is the one that grows."""
+    zarr.create_array(folder / "a.zarr", data=STACK, chunks=(2, 5, 6), shards=(4, 5, 6), compressors=zarr.codecs.GzipCodec())
+    good, bad = gzip.compress(STACK[:2].tobytes()), packed_zeros(64, 31)
+    index = struct.pack("<4Q", 0, len(good), len(good), len(bad))
+    (folder / "a.zarr" / "c" / "0" / "0" / "0").write_bytes(good + bad + bytes(numcodecs.CRC32C(location="end").encode(index)))
+    return folder / "a.zarr"
+
+
+def hdf5_stream(folder: Path) -> Path:
+    """A chunk of 240 bytes, packed from 1 GiB."""
+    with h5py.File(folder / "a.h5", "w") as file:
+        cube = file.create_dataset("cube", STACK.shape, "u2", chunks=STACK.shape, compression="gzip")
+        cube.id.write_direct_chunk((0, 0, 0), packed_zeros(64))
+    return folder / "a.h5"
+
+
+def hdf5_twice(folder: Path) -> Path:
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk(STACK.shape)
+    for _ in range(2):
+        plist.set_deflate(9)
+    with h5py.File(folder / "a.h5", "w") as file:
+        h5py.h5d.create(file.id, b"cube", h5py.h5t.NATIVE_UINT16, h5py.h5s.create_simple(STACK.shape), plist)
+    return folder / "a.h5"
+
+
+STREAMS: dict[Callable[[Path], Path], str] = {
+    zstd_of_zeros: "a chunk of .* bytes unpacks to 1,024 MiB or more",
+    blosc_of_gigabytes: "a chunk of .* bytes unpacks to 2,048 MiB or more",
+    zstd_without_size: "a chunk of .* bytes unpacks to 16 MiB or more",
+    zstd_of_two_frames: "a chunk of .* bytes unpacks to 1,024 MiB or more",
+    zstd_behind_a_skipped_frame: "a chunk of .* bytes unpacks to 1,024 MiB or more",
+    gzip_of_zeros: "a chunk of .* bytes unpacks to 16 MiB or more",
+    gzip_behind_a_small_one: "a chunk of .* bytes unpacks to 16 MiB or more",
+    gzip_in_gzip: r"packed 2 times over \(gzip, gzip\)",
+    gzip_in_zstd: r"packed 2 times over \(gzip, zstd\)",
+    shard_of_zeros: "a chunk of .* bytes unpacks to 16 MiB or more",
+    hdf5_stream: "a chunk packed into .* bytes that should unpack to 240",
+    hdf5_twice: "packed 2 times over",
+}
+
+
+@pytest.mark.parametrize("make", STREAMS, ids=lambda make: make.__name__)
+def test_chunks_that_would_fill_the_memory(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    path = make(tmp_path)
+    with refused(tmp_path, STREAMS[make]), memory_watched():
+        open_stack(path, wavenumber=(1000, 1500))["cars"].load()
