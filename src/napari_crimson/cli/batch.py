@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_crimson.cli.terminal import duration, progress_bar
+from napari_crimson.cli.terminal import duration, printable, progress_bar
 from napari_crimson.errors import CrimsonError, UnreachableError
 from napari_crimson.faults import persist
 
@@ -22,7 +22,27 @@ if TYPE_CHECKING:
     from napari_crimson.results.sinks import Resume
     from napari_crimson.stream import Loop
 
-__all__ = ["Job", "Outcome", "axis_from_option", "output_paths", "pipeline_from_options", "spectrum_from_option"]
+__all__ = [
+    "Job",
+    "Order",
+    "Outcome",
+    "axis_from_option",
+    "orders_of",
+    "orders_to_come",
+    "output_paths",
+    "pipeline_from_options",
+    "spectrum_from_option",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A stack to correct, where to, and which of how many it is; `seen` tells that it was there, so that it may come back."""
+
+    file: Path
+    target: Path
+    label: str
+    seen: bool
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,7 @@ class Outcome:
 class Job:
     """What is the same for every stack of one call, the remover and the spectra of its pipeline loaded once.
 
-    `seen` are the files that were there when it began; `loop` is who does the work, see `Removal.run`.
+    `loop` is who does the work, see `Removal.run`.
     """
 
     pipeline: Pipeline
@@ -46,15 +66,14 @@ class Job:
     wavenumber: Any
     name: str | None
     resume: Resume
-    seen: frozenset[Path]
     loop: Loop
 
-    def run(self, file: Path, target: Path, label: str) -> Outcome:
-        """Correct `file` into `target` behind a progress bar; return what there is to say of it."""
+    def run(self, order: Order) -> Outcome:
+        """Correct a stack behind a progress bar; return what there is to say of it."""
         step = None
         with progress_bar() as bar:
-            task = bar.add_task(label, total=None, rate="", left="")
-            removal = persist(lambda: self._plan(file, target, lambda name, part: bar.update(task, completed=part, total=1, rate=name)))
+            task = bar.add_task(order.label, total=None, rate="", left="")
+            removal = persist(lambda: self._plan(order, lambda name, part: bar.update(task, completed=part, total=1, rate=name)))
             with closing(removal.run(self.loop)) as steps:  # closing ends the loop and keeps what is written
                 for step in steps:
                     rate, left = f"{step.spectra_per_s:,.0f} spectra/s", f"{duration(step.seconds_left)} left"
@@ -64,35 +83,54 @@ class Job:
         bad = f", {step.bad_pixels:,} without a spectrum (NaN)" if step.bad_pixels else ""
         return Outcome(f"{step.pixels:,} spectra{bad}, {step.spectra_per_s:,.0f} spectra/s", removal.damaged)
 
-    def estimate(self, file: Path, target: Path, label: str) -> Outcome:
-        """Tell what correcting `file` into `target` will take; nothing is written. On a cluster the time stays open."""
+    def estimate(self, order: Order) -> Outcome:
+        """Tell what correcting a stack will take; nothing is written. On a cluster the time stays open."""
         from napari_crimson.estimate import estimate_removal, measure_speed
         from napari_crimson.stream import stream
 
-        removal = self._plan(file, target, lambda name, part: None, dry_run=True)
+        removal = self._plan(order, lambda name, part: None, dry_run=True)
         speed = measure_speed(removal) if self.loop is stream else None
         ahead = [step.kind.title for step in self.pipeline.steps if step.kind.reads_stack]
         return Outcome("; ".join(estimate_removal(removal, ahead=ahead, spectra_per_s=speed).describe()), [])
 
-    def _plan(self, file: Path, target: Path, progress: Callable[[str, float], object], *, dry_run: bool = False) -> Removal:
-        """Open a stack and plan its removal; a file that was there when the call began is waited for, as a share may come back."""
+    def _plan(self, order: Order, progress: Callable[[str, float], object], *, dry_run: bool = False) -> Removal:
+        """Open a stack and plan its removal; a file that was there is waited for, as a share may come back."""
         from napari_crimson.io import open_stack
 
         try:
-            stack = open_stack(file, wavenumber=self.wavenumber, name=self.name)
+            stack = open_stack(order.file, wavenumber=self.wavenumber, name=self.name)
         except CrimsonError as error:
-            if file in self.seen and not file.exists():
+            if order.seen and not order.file.exists():
                 raise UnreachableError(str(error)) from error
             raise
         return self.pipeline.plan(
             stack,
-            output=target,
+            output=order.target,
             resume=self.resume,
             remover=self.remover,
             spectra=self.spectra,
             progress=progress,
             dry_run=dry_run,
         )
+
+
+def orders_of(files: list[Path], folder: Path) -> list[Order]:
+    """Order the correction of some files into a folder, see `output_paths`."""
+    targets = output_paths(files, folder)
+    return [
+        Order(file=file, target=target, label=f"{number}/{len(targets)} {printable(file.name)}", seen=file.exists())
+        for number, (file, target) in enumerate(targets.items(), start=1)
+    ]
+
+
+def orders_to_come(files: Iterable[Path], folder: Path) -> Iterator[Order]:
+    """Order the correction of files as they come: each into a .zarr of its stem, or where that is taken, of more of its path."""
+    taken: dict[str, Path] = {}
+    for number, file in enumerate(files, start=1):
+        whole = "_".join(part.strip("/\\:") for part in file.resolve().parts)
+        names = (file.stem, file.name, f"{file.resolve().parent.name}_{file.name}", whole)
+        name = next(name for name in names if taken.setdefault(name.casefold(), file) == file)
+        yield Order(file=file, target=folder / f"{name}.zarr", label=f"{number} {printable(file.name)}", seen=True)
 
 
 def output_paths(files: list[Path], folder: Path) -> dict[Path, Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_crimson.cli.app import DAMAGED, STOPPED, Device, Name, Wavenumber, app
-from napari_crimson.cli.batch import Job, Outcome, axis_from_option, output_paths, pipeline_from_options
+from napari_crimson.cli.batch import Job, Order, Outcome, axis_from_option, orders_of, orders_to_come, pipeline_from_options
 from napari_crimson.cli.terminal import complain, printable
 from napari_crimson.errors import CrimsonError
 from napari_crimson.memory import limit_memory
@@ -28,7 +28,7 @@ _SPECTRUM = "auto (the file's own), none, or a stack or two-column text file; au
 
 @app.command()
 def correct(
-    files: Annotated[list[Path], typer.Argument(help="Stacks to correct.")],
+    files: Annotated[list[Path], typer.Argument(help="Stacks to correct; with --watch, folders.")],
     out: Annotated[Path, typer.Option(help="Folder for the results, FILE.zarr each.", file_okay=False)],
     recipe: Annotated[
         Path | None, typer.Option(help="A .toml, or a result to repeat; what is given beside it takes the place of what it says.")
@@ -47,6 +47,10 @@ def correct(
     redo_damaged: Annotated[
         bool, typer.Option("--redo-damaged", help="The stacks have been repaired: do those blocks again that could not be read.")
     ] = False,
+    watch: Annotated[
+        float | None,
+        typer.Option(help="Correct stacks as they arrive in the folders, until none has for so many minutes.", min=0.0, metavar="MINUTES"),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell shape, output, free disk and time of each stack.")] = False,
     memory_limit: Annotated[
         float | None,
@@ -62,10 +66,12 @@ def correct(
     """
     if redo_damaged and not resume:
         raise typer.BadParameter("--no-resume does all blocks again", param_hint="--redo-damaged")
+    if watch is not None and dry_run:
+        raise typer.BadParameter("it is not known what will arrive", param_hint="--dry-run")
     limit_memory(None if memory_limit is None else int(memory_limit * 1e9))
     axis = axis_from_option(wavenumber)
     pipeline = pipeline_from_options(recipe, remover=remover, precision=precision, uncertainty=uncertainty, reference=reference, dark=dark)
-    targets = output_paths(files, out)
+    orders = orders_of(files, out) if watch is None else _orders_of_arrivals(files, out, 60 * watch)
     with _loop(scheduler, device) as loop:
         job = Job(
             pipeline=pipeline,
@@ -74,33 +80,52 @@ def correct(
             wavenumber=axis,
             name=name,
             resume="damaged" if redo_damaged else resume,
-            seen=frozenset(file for file in targets if file.exists()),
             loop=loop,
         )
-        raise typer.Exit(_correct_all(job.estimate if dry_run else job.run, targets))
+        raise typer.Exit(_correct_all(job.estimate if dry_run else job.run, orders))
 
 
-def _correct_all(correct_one: Callable[[Path, Path, str], Outcome], targets: dict[Path, Path]) -> int:
-    """Correct stack after stack, or tell what it will take; return the exit code."""
-    code = 0
-    for number, (file, target) in enumerate(targets.items(), start=1):
-        try:
-            done = correct_one(file, target, f"{number}/{len(targets)} {printable(file.name)}")
-            typer.echo(f"{printable(file)} → {printable(target)}: {done.said}")
-            if done.damaged:
-                _tell_damage(file, done)
-                code = code or DAMAGED
-        except CrimsonError as error:
-            complain(error, file)
-            code = 1
-        except KeyboardInterrupt:
-            complain("stopped; the same command goes on from here", file)
-            return STOPPED
-        except Exception:  # a bug of ours in one stack must not cost a night's batch the others
-            traceback.print_exc()
-            complain("failed unexpectedly (see above); please report it", file)
-            code = 1
-    return code
+def _orders_of_arrivals(folders: list[Path], out: Path, idle_s: float) -> Iterator[Order]:
+    """Order the correction of what arrives in some folders."""
+    from napari_crimson.cli.arrivals import arrivals
+
+    return orders_to_come(arrivals(folders, idle_s, apart_from=out), out)
+
+
+def _correct_all(correct_one: Callable[[Order], Outcome], orders: Iterable[Order]) -> int:
+    """Correct stack after stack, or tell what it will take; return the exit code: what came of each file the last time."""
+    codes: dict[Path, int] = {}
+    try:
+        for order in orders:
+            codes[order.file] = _correct(correct_one, order)
+            if codes[order.file] == STOPPED:
+                return STOPPED
+    except KeyboardInterrupt:  # while nothing arrived
+        complain("stopped; the same command goes on from here")
+        return STOPPED
+    return 1 if 1 in codes.values() else max(codes.values(), default=0)
+
+
+def _correct(correct_one: Callable[[Order], Outcome], order: Order) -> int:
+    """Correct a stack, or tell what it will take; return what the exit code would be for it alone."""
+    file = order.file
+    try:
+        done = correct_one(order)
+    except CrimsonError as error:
+        complain(error, file)
+        return 1
+    except KeyboardInterrupt:
+        complain("stopped; the same command goes on from here", file)
+        return STOPPED
+    except Exception:  # a bug of ours in one stack must not cost a night's batch the others
+        traceback.print_exc()
+        complain("failed unexpectedly (see above); please report it", file)
+        return 1
+    typer.echo(f"{printable(file)} → {printable(order.target)}: {done.said}")
+    if done.damaged:
+        _tell_damage(file, done)
+        return DAMAGED
+    return 0
 
 
 def _tell_damage(file: Path, done: Outcome) -> None:
