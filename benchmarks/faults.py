@@ -3,7 +3,8 @@
 
 python benchmarks/faults.py kill [--times 50] [--blocks 200]     kill -9 at random moments, then resume
 python benchmarks/faults.py workers [--times 10] [--blocks 40]   one of two dask workers killed at work
-python benchmarks/faults.py acquisition [--stacks 500]           a folder of stacks, three of them damaged; memory
+python benchmarks/faults.py acquisition [--stacks 500] [--minutes 10]   a day in so many minutes: stacks arrive in a folder
+                                                                 that is watched, three of them damaged; memory
 python benchmarks/faults.py pixels                               1 % of bad pixels, and what they do to the others
 
 Each prints a table and ends with 1 where something was not as it must be. --remover takes another than kk for the first three.
@@ -217,32 +218,61 @@ def try_workers(times: int, blocks: int, remover: str) -> bool:
     return sound
 
 
-# --- a night of acquisition --------------------------------------------------------------------------
+# --- a day of acquisition ----------------------------------------------------------------------------
+
+DAY_S = 86_400.0
+PLAYED = """
+import sys
+from napari_crimson.__main__ import main
+from napari_crimson.cli import arrivals
+pace = float(sys.argv[1])
+arrivals.SETTLE_S, arrivals.POLL_S = arrivals.SETTLE_S / pace, max(arrivals.POLL_S / pace, 0.05)
+main(sys.argv[2:])
+"""
 
 
-def damage(files: list[Path]) -> dict[str, str]:
-    """Truncate one file, empty one, and spoil a chunk of one; what is said of each."""
-    cut, empty, spoilt = (files[len(files) * part // 5] for part in (1, 2, 4))
-    os.truncate(cut, cut.stat().st_size // 2)
-    os.truncate(empty, 0)
-    with h5py.File(spoilt) as file:
-        chunk = file["cars"].id.get_chunk_info(0)
-    with spoilt.open("r+b") as raw:
-        raw.seek(chunk.byte_offset)
-        raw.write(b"\xff" * chunk.size)
-    return {cut.name: "truncated", empty.name: "empty", spoilt.name: "a damaged chunk"}
+def damage(file: Path, how: str) -> None:
+    """Truncate a file, empty it, or spoil a chunk of it."""
+    if how == "a damaged chunk":
+        with h5py.File(file) as made:
+            chunk = made["cars"].id.get_chunk_info(0)
+        with file.open("r+b") as raw:
+            raw.seek(chunk.byte_offset)
+            raw.write(b"\xff" * chunk.size)
+    else:
+        os.truncate(file, file.stat().st_size // 2 if how == "truncated" else 0)
 
 
-def try_acquisition(stacks: int, remover: str) -> bool:
-    """Correct a folder of stacks in one call, three of them damaged, and watch its memory."""
+def acquire(folder: Path, stacks: int, bad: dict[str, str], every_s: float) -> None:
+    """Let stacks arrive one after the other, each written in two parts as a copy over a network is."""
+    with tempfile.TemporaryDirectory() as name:
+        for number in range(stacks):
+            due = time.perf_counter() + every_s
+            made = write_stack(Path(name) / f"stack{number:04}.h5", (32, 32), 128, seed=number)
+            if made.name in bad:
+                damage(made, bad[made.name])
+            content = made.read_bytes()
+            made.unlink()
+            with (folder / made.name).open("wb") as file:
+                file.write(content[: len(content) // 2])
+                file.flush()
+                time.sleep(every_s / 20)
+                file.write(content[len(content) // 2 :])
+            time.sleep(max(0.0, due - time.perf_counter()))
+
+
+def try_acquisition(stacks: int, remover: str, minutes: float) -> bool:
+    """Play a day of acquisition in some minutes beside `correct --watch`, three stacks damaged, and watch its memory."""
+    every_s, pace = 60 * minutes / stacks, DAY_S / (60 * minutes)
+    bad = {f"stack{stacks * part // 5:04}.h5": how for part, how in ((1, "truncated"), (2, "empty"), (4, "a damaged chunk"))}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "in").mkdir()
-        files = [write_stack(folder / "in" / f"stack{number:04}.h5", (32, 32), 128, seed=number) for number in range(stacks)]
-        bad = damage(files)
-        words = ["correct", *map(str, files), "--out", str(folder / "out"), "--remover", remover]
-        command = [sys.executable, "-u", "-m", "napari_crimson", *words]
+        words = ["correct", str(folder / "in"), "--watch", str(10 * every_s / 60), "--out", str(folder / "out"), "--remover", remover]
+        command = [sys.executable, "-u", "-c", PLAYED, str(pace), *words]
         sizes = []
+        arriving = multiprocessing.get_context("spawn").Process(target=acquire, args=(folder / "in", stacks, bad, every_s))
+        arriving.start()
         with (
             (folder / "errors").open("w+") as errors,
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as run,  # noqa: S603
@@ -257,10 +287,11 @@ def try_acquisition(stacks: int, remover: str) -> bool:
             code = run.wait()
             errors.seek(0)
             said = errors.read()
+        arriving.join()
         whole = [path for path in (folder / "out").glob("*.zarr") if status(path) == "complete"]
         begin = min(50, len(sizes) // 10)
         spread = max(abs(size / sizes[begin] - 1) for size in sizes[begin:])
-        print(f"{stacks} stacks by {remover}: {len(whole)} complete, exit code {code}")
+        print(f"24 hours in {minutes:.0f} minutes, {stacks} stacks by {remover}: {len(whole)} complete, exit code {code}")
         for file, what in bad.items():
             print(f"  {file} ({what}): {next((line for line in said.splitlines() if file in line), 'NOT NAMED')}")
         marks = sorted({begin, *range(100, len(sizes), 100), len(sizes) - 1})
@@ -304,12 +335,13 @@ def main() -> None:
     parser.add_argument("--times", type=int)
     parser.add_argument("--blocks", type=int)
     parser.add_argument("--stacks", type=int, default=500)
+    parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--remover", default="kk")
     a = parser.parse_args()
     tries: dict[str, Callable[[], bool]] = {
         "kill": lambda: try_kill(a.times or 50, a.blocks or 200, a.remover),
         "workers": lambda: try_workers(a.times or 10, a.blocks or 40, a.remover),
-        "acquisition": lambda: try_acquisition(a.stacks, a.remover),
+        "acquisition": lambda: try_acquisition(a.stacks, a.remover, a.minutes),
         "pixels": try_pixels,
     }
     try:
