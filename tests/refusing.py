@@ -1,7 +1,8 @@
-"""How bad input is refused: one error, that one line long, and nothing changed on disk."""
+"""How bad input is met: one error, that is one line long, or a result, and nothing changed on disk."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,27 +12,61 @@ import pytest
 
 from napari_crimson import CrimsonError
 
-__all__ = ["contents", "refused", "unchanged"]
+__all__ = ["command_refused", "contents", "opened_or_refused", "refused", "unchanged"]
+
+LONGEST = 2500  # characters that a message may have, with a path or two
 
 
 def contents(folder: Path) -> dict[str, Any]:
     """All there is in a folder, byte by byte."""
-    return {str(path): (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in folder.rglob("*")}
+    return {
+        str(path.relative_to(folder)): (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in folder.rglob("*")
+    }
 
 
 @contextmanager
-def unchanged(folder: Path) -> Iterator[None]:
-    """Expect a folder that is as it was, down to the times of its files."""
-    before = contents(folder)
+def unchanged(*folders: Path) -> Iterator[None]:
+    """Expect folders that are as they were, down to the times of their files."""
+    before = [contents(folder) for folder in folders]
     yield
-    assert contents(folder) == before
+    assert [contents(folder) for folder in folders] == before
 
 
 @contextmanager
-def refused(folder: Path, match: str) -> Iterator[None]:
+def refused(folder: Path, match: str) -> Iterator[pytest.ExceptionInfo[CrimsonError]]:
     """Expect one error of one line that says `match`, and a folder that is as it was."""
     with unchanged(folder):
         with pytest.raises(CrimsonError, match=match) as caught:
+            yield caught
+        check_message(caught.value)
+
+
+@contextmanager
+def opened_or_refused(folder: Path) -> Iterator[None]:
+    """Expect a result, or one error of one line that names the folder's file, and a folder that is as it was."""
+    told = []
+    with unchanged(folder):
+        try:
             yield
-        assert str(caught.value).isprintable()
-        assert len(str(caught.value)) < 2500
+        except CrimsonError as error:
+            told.append(error)
+    for error in told:
+        check_message(error)
+        assert str(folder) in str(error)
+
+
+def command_refused(capsys: pytest.CaptureFixture[str], folder: Path, match: str, *words: object) -> None:
+    """Expect a command to end with exit code 1 and one line that says `match`, and a folder that is as it was."""
+    from napari_crimson.__main__ import main
+
+    with unchanged(folder), pytest.raises(SystemExit) as end:
+        main([str(word) for word in words])
+    assert end.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(match, line)
+
+
+def check_message(error: CrimsonError) -> None:
+    assert str(error).isprintable()
+    assert len(str(error)) < LONGEST

@@ -88,13 +88,21 @@ def test_an_empty_file(name: str, tmp_path: Path) -> None:
 def test_a_foreign_file(name: str, tmp_path: Path) -> None:
     path, file = made(name, tmp_path)
     file.write_bytes(b"%PDF-1.7 a report, and no stack at all" * 200)
-    told = rf"named \{path.suffix} but is no .*: begins with b'%PDF-1\.7'; is it whole"
+    told = rf"named \{path.suffix} but is no .*: begins with b'%PDF-1\.7'; {ANEW}"
     with refused(tmp_path, f"{re.escape(str(path))}: {FOREIGN.get(name, told)}"):
         opened(path)
 
 
+PIPES = {
+    "a.h5": r"a\.h5: is a device or a pipe, no regular file; copy what it gives into a file",
+    "a.csv": r"a\.npy: no spectral axis for 6 bands, neither in it nor beside it.*; give wavenumber= as",
+    "a.zarr/c/0/0/0": r"a\.zarr: takes values from .*0, which is no regular file; take it away",
+    "scan/image_0.tif": r"scan: takes values from .*image_0\.tif, which is no regular file; take it away",
+}
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
-@pytest.mark.parametrize("name", ["a.h5", "a.csv", "a.zarr/c/0/0/0", "scan/image_0.tif"])
+@pytest.mark.parametrize("name", PIPES)
 def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path: Path, name: str) -> None:
     np.save(tmp_path / "a.npy", STACK)
     zarr.create_array(tmp_path / "a.zarr", data=STACK, chunks=(4, 5, 6))
@@ -104,26 +112,45 @@ def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path: Path, name: st
     (tmp_path / name).unlink(missing_ok=True)
     os.mkfifo(tmp_path / name)
     opened = {"a.csv": "a.npy", "a.zarr/c/0/0/0": "a.zarr", "scan/image_0.tif": "scan"}.get(name, name)
-    with refused(tmp_path, "no regular file|no spectral axis|no axis"):
+    with refused(tmp_path, PIPES[name]):
         open_stack(tmp_path / opened, wavenumber=None if name == "a.csv" else (1, 2)).load()
 
 
 @pytest.mark.parametrize("dtype", ["S3", "U2", "M8[s]", "m8[s]", "V4", [("a", "i4")]], ids=str)
 def test_values_that_are_no_numbers(tmp_path: Path, dtype: Any) -> None:
     np.save(tmp_path / "a.npy", np.zeros((2, 3, 4), dtype))
-    with refused(tmp_path, "values of type .*, expected integers or floats"):
+    with refused(tmp_path, r"a\.npy: values of type .*, expected integers or floats; save them as such"):
         open_stack(tmp_path / "a.npy", wavenumber=(1, 2))
 
 
-@pytest.mark.parametrize("shape", [(), (5,), (0, 3, 4), (3, 4, 0), (1,) * 6])
-def test_shapes_that_are_no_stack(tmp_path: Path, shape: tuple[int, ...]) -> None:
+IMAGE = "has no spectra; give a stack of rank 3 or more, one image for each wavenumber"
+EXPECTED = r"expected \(\[t,\] \[z,\] y, x, wavenumber\), none empty"
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"), [((), IMAGE), ((5,), IMAGE), ((0, 3, 4), EXPECTED), ((3, 4, 0), EXPECTED), ((1,) * 6, EXPECTED)], ids=str
+)
+def test_shapes_that_are_no_stack(tmp_path: Path, shape: tuple[int, ...], told: str) -> None:
     np.save(tmp_path / "a.npy", np.zeros(shape))
-    with refused(tmp_path, r"shape \(.*give a stack of rank 3|shape \(.*none empty"):
+    with refused(tmp_path, rf"a\.npy: .*shape {re.escape(str(shape))},? {told}"):
         open_stack(tmp_path / "a.npy", wavenumber=(1, 2))
 
 
-@pytest.mark.parametrize("axis", [[1, 1, 2, 3, 4, 5], [np.nan] * 6, [np.inf, 5, 4, 3, 2, 1], [1e308, -1e308, 3, 4, 5, 6]], ids=str)
-def test_axes_that_are_none(tmp_path: Path, axis: list[float]) -> None:
+TURNS = r"turns at point \d \({}\); it must only rise or only fall: give wavenumber= with one that does"
+FINITE = "holds {} values that are not finite; give wavenumber= with 6 numbers in cm⁻¹"
+
+
+@pytest.mark.parametrize(
+    ("axis", "told"),
+    [
+        ([1, 1, 2, 3, 4, 5], TURNS.format("1, 2")),
+        ([np.nan] * 6, FINITE.format(6)),
+        ([np.inf, 5, 4, 3, 2, 1], FINITE.format(1)),
+        ([1e308, -1e308, 3, 4, 5, 6], TURNS.format(r".*1e\+308.*")),
+    ],
+    ids=str,
+)
+def test_axes_that_are_none(tmp_path: Path, axis: list[float], told: str) -> None:
     np.savez(tmp_path / "a.npz", cars=STACK, wavenumber=np.array(axis, dtype=float))
-    with refused(tmp_path, "the spectral axis (turns at point|holds . values that are not finite)"):
+    with refused(tmp_path, rf"a\.npz: the spectral axis {told}"):
         open_stack(tmp_path / "a.npz")

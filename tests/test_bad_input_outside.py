@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -119,21 +120,28 @@ def virtual(folder: Path, source: str) -> Path:
     return folder / "a.h5"
 
 
-OUTSIDE = {
-    one.__name__.replace("_", " "): one
-    for one in (
-        link_zarr_chunk, link_zarr_array, link_tiff, link_envi_data, link_axis, ome_set_outside,
-        hdf5_external_in_virtual, hdf5_link_in_virtual, hdf5_pattern_in_virtual, hdf5_axis_outside, hdf5_other_rank_in_virtual,
-    )
-}  # fmt: skip
+COPY = "outside the folder; copy the file into it"
+REPACK = r"copy the values into one file \(h5repack\)"
+OUTSIDE: dict[Callable[[Path], Path], str] = {
+    link_zarr_chunk: r"a\.zarr: takes values from .*0, which leads to .*secret\.raw, " + COPY,
+    link_zarr_array: r"a\.zarr: takes values from .*zarr\.json, which leads to .*secret\.zarr.zarr\.json, " + COPY,
+    link_tiff: r"inside: takes values from .*image_0\.tif, which leads to .*secret\.tif, " + COPY,
+    link_envi_data: r"a\.hdr: takes values from .*a\.raw, which leads to .*secret\.raw, " + COPY,
+    link_axis: r"a\.npy: no spectral axis for 6 bands.*a\.csv leads to .*secret\.csv, outside the folder\); give wavenumber= as",
+    ome_set_outside: r"a\.ome\.tif: takes values from .*, which leads to .*secret\.tif, " + COPY,
+    hdf5_external_in_virtual: r"part\.h5: takes values from .*, which leads to .*secret\.raw, " + COPY,
+    hdf5_link_in_virtual: r"a\.h5: '/cube' takes its values from 'cube' in .*part\.h5, which is not there or a link; " + REPACK,
+    hdf5_pattern_in_virtual: r"a\.h5: takes values from .*, which leads to .*secret\.h5, " + COPY,
+    hdf5_axis_outside: r"a\.h5: takes values from .*, which leads to .*secret\.raw, " + COPY,
+    hdf5_other_rank_in_virtual: r"a\.h5: '/cube' takes 120 values from 'cube' in .*, which is int64 of shape \(6,\); " + REPACK,
+}
 
 
-@pytest.mark.parametrize("way", OUTSIDE)
-def test_no_way_leads_out_of_the_folder(inside: Path, way: str) -> None:
-    path = OUTSIDE[way](inside)
-    with refused(inside.parent, "secret|not there or a link|takes 120 values from .cube."):
-        stack = open_stack(path, wavenumber=None if "axis" in way else (1000, 1500))
-        stack.load()
+@pytest.mark.parametrize("way", OUTSIDE, ids=lambda way: way.__name__)
+def test_no_way_leads_out_of_the_folder(inside: Path, way: Callable[[Path], Path]) -> None:
+    path = way(inside)
+    with refused(inside.parent, OUTSIDE[way]):
+        open_stack(path, wavenumber=None if way in (link_axis, hdf5_axis_outside) else (1000, 1500)).load()
 
 
 def test_zip_members_with_a_path_are_read_where_they_are(inside: Path) -> None:

@@ -20,8 +20,8 @@ import tifffile
 import zarr
 
 from fuzzing.seeds import SEEDS
-from hostile import PAGES, STACK, memory_watched, packed_zeros
-from napari_crimson import CrimsonError, open_stack
+from hostile import ANEW, PAGES, STACK, memory_watched, packed_zeros
+from napari_crimson import open_stack
 from napari_crimson.stack import make_stack
 from refusing import refused
 
@@ -127,18 +127,20 @@ def npy_terabytes(folder: Path) -> Path:
     return folder / "a.npy"
 
 
+PARTS = r"which no measurement does; if it is one, save it as \.npy, \.h5 or \.zarr, of which parts can be read"
+NEVER = "the file is damaged or was never written: acquire or export it again"
 HUGE: dict[Callable[[Path], Path], str] = {
-    npz_zeros: r"unpack from .* bytes to 0.312 GiB, which no measurement does",
-    npz_header: "is no NumPy array that can be read",
-    tiff_strip: "unpack to more than twice the 40 there should be",
-    tiff_pages_of_terabytes: "promises an array|MiB each|ends at byte|TiB",
-    hdf5_chunk: "take 800 MiB each; at most 256 are unpacked at once",
-    hdf5_terabytes: r"promises an array of shape \(1048576, 1048576, 1600\), 3.2e\+03 TiB, but holds",
-    zarr_chunk: "take 2,048 MiB each",
-    matlab_terabytes: "unpack from .* bytes to .* GiB",
-    winspec_terabytes: "end at byte .*, the file has",
-    envi_terabytes: "need .* bytes, there are",
-    npy_terabytes: r"shape \(1000000, 1000000, 1000\) of uint16 needs 2000000000000128 bytes, there are 368; it is truncated",
+    npz_zeros: r"a\.npz: 'cars\.npy' of shape \(1024, 1024, 160\) is said to unpack from .* bytes to 0\.312 GiB, " + PARTS,
+    npz_header: r"a\.npz: is no NumPy array that can be read \(.*2147483648 bytes.*\); save it again with numpy\.save",
+    tiff_strip: r"a\.tif: cannot be read any more \(.* bytes unpack to more than twice the 40 there should be\); " + ANEW,
+    tiff_pages_of_terabytes: r"a\.tif: promises an array of shape \(6, 16777216, 16777216\), 3.07e\+03 TiB, but holds \d+ bytes; " + NEVER,
+    hdf5_chunk: r"the chunks of '/cube', \(1024, 1024, 400\), take 800 MiB each; at most 256 are unpacked at once: rechunk it \(h5repack\)",
+    hdf5_terabytes: r"promises an array of shape \(1048576, 1048576, 1600\), 3.2e\+03 TiB, but holds \d+ bytes; " + NEVER,
+    zarr_chunk: r"its chunks, \(4096, 4096, 64\), take 2,048 MiB each; at most 256 are unpacked at once: rechunk it",
+    matlab_terabytes: r"'cube' of shape \(10000, 10000, 10000\) is said to unpack from \d+ bytes to 1.86e\+03 GiB, " + PARTS,
+    winspec_terabytes: r"2147483647 frames of 65535 × 6 end at byte 1688824089677840, the file has \d+; copy it again",
+    envi_terabytes: r"a\.img: .*'lines': 1000000000.* need 12000000000000000000 bytes, there are 240; it is truncated, or a\.hdr belongs",
+    npy_terabytes: r"shape \(1000000, 1000000, 1000\) of uint16 needs 2000000000000128 bytes, there are 368; it is truncated, copy",
 }
 
 
@@ -157,13 +159,14 @@ def test_a_photograph_in_a_renishaw_map_that_unpacks_to_gigabytes(tmp_path: Path
     header = b"IHDR" + struct.pack(">IIBBBBB", 30_000, 4_000, 8, 2, 0, 0, 0)
     photograph = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + b"\0\0\0\4IDAT" + bytes(8)
     path.write_bytes(path.read_bytes() + struct.pack("<4sIQ", b"WHTL", 0, len(photograph) + 16) + photograph)
-    with refused(tmp_path, "decompression bomb"), memory_watched():
+    with refused(tmp_path, rf"a\.wdf: .*120000000 pixels.*decompression bomb.*; {ANEW}"), memory_watched():
         open_stack(path)
 
 
-def test_an_image_longer_than_any_is_refused_without_the_memory() -> None:
+def test_an_image_longer_than_any_is_refused_without_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     endless = da.zeros((1, 2**31, 6), dtype="u1", chunks=(1, 2**20, 6))
-    with pytest.raises(CrimsonError, match="expected at most 134,217,728 pixels along an axis"):
+    with refused(tmp_path, r"shape \(1, 2147483648, 6\), expected at most 134,217,728 pixels along an axis; cut it"), memory_watched():
         make_stack(endless, np.arange(6.0), step_um={"y": 1.0})
 
 
@@ -251,19 +254,20 @@ def hdf5_twice(folder: Path) -> Path:
     return folder / "a.h5"
 
 
+GROWS = r"a chunk of [\d,]+ bytes unpacks to {} MiB or more, at most 16 are expected of it; is it whole\? Copy it again"
 STREAMS: dict[Callable[[Path], Path], str] = {
-    zstd_of_zeros: "a chunk of .* bytes unpacks to 1,024 MiB or more",
-    blosc_of_gigabytes: "a chunk of .* bytes unpacks to 2,048 MiB or more",
-    zstd_without_size: "a chunk of .* bytes unpacks to 16 MiB or more",
-    zstd_of_two_frames: "a chunk of .* bytes unpacks to 1,024 MiB or more",
-    zstd_behind_a_skipped_frame: "a chunk of .* bytes unpacks to 1,024 MiB or more",
-    gzip_of_zeros: "a chunk of .* bytes unpacks to 16 MiB or more",
-    gzip_behind_a_small_one: "a chunk of .* bytes unpacks to 16 MiB or more",
-    gzip_in_gzip: r"packed 2 times over \(gzip, gzip\)",
-    gzip_in_zstd: r"packed 2 times over \(gzip, zstd\)",
-    shard_of_zeros: "a chunk of .* bytes unpacks to 16 MiB or more",
-    hdf5_stream: "a chunk packed into .* bytes that should unpack to 240",
-    hdf5_twice: "packed 2 times over",
+    zstd_of_zeros: GROWS.format("1,024"),
+    blosc_of_gigabytes: GROWS.format("2,048"),
+    zstd_without_size: GROWS.format("16"),
+    zstd_of_two_frames: GROWS.format("1,024"),
+    zstd_behind_a_skipped_frame: GROWS.format("1,024"),
+    gzip_of_zeros: GROWS.format("16"),
+    gzip_behind_a_small_one: GROWS.format("16"),
+    gzip_in_gzip: r"packed 2 times over \(gzip, gzip\), at most once is allowed; save it again with one of them",
+    gzip_in_zstd: r"packed 2 times over \(gzip, zstd\), at most once is allowed; save it again with one of them",
+    shard_of_zeros: GROWS.format("16"),
+    hdf5_stream: "a chunk packed into .* bytes that should unpack to 240; the file is damaged: copy or export it again",
+    hdf5_twice: r"'/cube' is packed 2 times over; repack it \(h5repack\)",
 }
 
 

@@ -82,12 +82,12 @@ def make_stack(
             "intensities; give the measured intensities, or take the imaginary part as the answer"
         )
     if cars.dtype.kind not in "iufb":  # numpy counts spans of time among the integers
-        raise CrimsonError(f"{source or 'data'}: values of type {cars.dtype}, expected integers or floats")
+        raise CrimsonError(f"{source or 'data'}: values of type {cars.dtype}, expected integers or floats; save them as such")
     if not 1 <= len(cars.shape) <= len(PIXEL_DIMS) + 1 or prod(cars.shape) == 0:
         raise CrimsonError(f"{source or 'data'}: shape {tuple(cars.shape)}, expected ([t,] [z,] y, x, wavenumber), none empty")
     check_axis(axis, cars.shape[-1], source=source)
     if max(cars.shape) > _LONGEST:
-        raise CrimsonError(f"{source or 'data'}: shape {tuple(cars.shape)}, expected at most {_LONGEST:,} pixels along an axis")
+        raise CrimsonError(f"{source or 'data'}: shape {tuple(cars.shape)}, expected at most {_LONGEST:,} pixels along an axis; cut it")
 
     while len(cars.shape) < 3:
         cars = cars[None]
@@ -159,12 +159,14 @@ def check_axis(axis: NDArray[np.float64], length: int, /, *, source: str = "") -
     if axis.ndim != 1 or axis.size != length:
         raise CrimsonError(f"{where}: a spectral axis of shape {axis.shape} for spectra of {length} points; give one of ({length},)")
     if not np.isfinite(axis).all():
-        raise CrimsonError(f"{where}: the spectral axis holds {(~np.isfinite(axis)).sum()} values that are not finite")
+        found = f"the spectral axis holds {(~np.isfinite(axis)).sum()} values that are not finite"
+        raise CrimsonError(f"{where}: {found}; give wavenumber= with {length} numbers in cm⁻¹")
     step = np.diff(axis)
     if step.size and not ((step > 0).all() or (step < 0).all()):
         at = int(np.argmax(np.sign(step) != np.sign(step[0])))
         raise CrimsonError(
-            f"{where}: the spectral axis turns at point {at} ({axis[at]:g}, {axis[at + 1]:g}); it must only rise or only fall"
+            f"{where}: the spectral axis turns at point {at} ({axis[at]:g}, {axis[at + 1]:g}); "
+            "it must only rise or only fall: give wavenumber= with one that does"
         )
 
 

@@ -129,7 +129,7 @@ def _axis(header: Path, fields: dict[str, str], bands: int) -> dict[str, Any]:
     try:
         values = np.array([cell for cell in fields["wavelength"].split(",") if cell.strip()], dtype=np.float64)
     except ValueError as error:
-        raise CrimsonError(f"{header}: the wavelengths are not all numbers ({error}); mend them") from error
+        raise CrimsonError(f"{header}: the wavelengths are not all numbers ({str(error)[:100]}); mend them, or remove them") from error
     if values.size != bands:
         raise CrimsonError(f"{header}: {values.size} wavelengths for {bands} bands; mend the header, or remove the wavelengths")
     if is_per_cm(unit):

@@ -131,7 +131,9 @@ def recognise(path: Path) -> Format:
     for form in FORMATS.values():
         if suffix in form.suffixes:
             if (form.signatures and not _late_hdf5(path, form)) or not _has_mark(path, form):
-                raise CrimsonError(f"{path}: named {suffix} but is no {form.title}: begins with {start[:8]!r}; is it whole?")
+                raise CrimsonError(
+                    f"{path}: named {suffix} but is no {form.title}: begins with {start[:8]!r}; is it whole? Copy or export it again"
+                )
             return form
     raise CrimsonError(f"{path}: suffix '{suffix}' and first bytes {start[:8]!r} are of no format known here; there are {_suffixes()}")
 

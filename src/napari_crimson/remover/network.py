@@ -95,12 +95,18 @@ class NetworkRemover(Remover):
             If the weights do not match their card, or their card no network of this package.
         """
         tensors, card = weights.load(name_or_path)
-        network = build(card["network"], card.get("arguments", {}))
+        try:
+            network = build(card["network"], card.get("arguments", {}))
+        except CrimsonError as error:
+            raise CrimsonError(f"{name_or_path}: the card asks for what is not here: {error}; get the card again from its place") from error
         try:
             network.load_state_dict(tensors, strict=True)
         except RuntimeError as error:
-            what = " ".join(str(error).split())  # torch writes a paragraph
-            raise CrimsonError(f"weights '{name_or_path}' do not fit the network '{card['network']}' of their card: {what}") from error
+            what = " ".join(str(error).split())[:400]  # torch writes a paragraph, with each layer's name
+            raise CrimsonError(
+                f"{name_or_path}: the weights do not fit the network '{card['network']}' of their card ({what}); "
+                "get weights and card again from one place"
+            ) from error
         remover = cls(network, {"name": Path(name_or_path).stem, **card}, device=device, precision=precision)
         name = str(Path(name_or_path).expanduser().absolute()) if Path(name_or_path).suffix else str(name_or_path)
         remover.recipe = name, device, precision

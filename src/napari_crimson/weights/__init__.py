@@ -50,6 +50,7 @@ __all__ = [
     "shipped_names",
 ]
 
+_AGAIN = "get weights and card again from one place"
 MAX_BYTES = 64 * 2**20  # ours have some 4 MB; more than this is not a network of this package
 
 
@@ -71,18 +72,18 @@ def load(name_or_path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     path, said = locate(name_or_path), read_card(name_or_path)
     if path.stat().st_size > MAX_BYTES:
-        raise CrimsonError(f"{path}: {path.stat().st_size} bytes, more than the {MAX_BYTES} a network may have")
+        raise CrimsonError(f"{path}: {path.stat().st_size:,} bytes, more than the {MAX_BYTES:,} that a network may have; {_AGAIN}")
     data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != said["sha256"]:
-        raise CrimsonError(f"{path}: sha256 {found}, but its card says {said['sha256']}; get both files again from one place")
+        raise CrimsonError(f"{path}: sha256 {found}, but its card says {said['sha256']}; {_AGAIN}")
     try:
         tensors = tensors_from_bytes(data)
     except SafetensorError as error:
-        raise CrimsonError(f"{path}: not a safetensors file ({error})") from error
+        raise CrimsonError(f"{path}: not a safetensors file ({error}); {_AGAIN}") from error
     for name, values in tensors.items():
         if not values.is_floating_point() or not values.isfinite().all():
-            raise CrimsonError(f"{path}: '{name}' holds {values.dtype} that are not all finite numbers; get the weights again")
+            raise CrimsonError(f"{path}: '{name}' holds {values.dtype} that are not all finite numbers; {_AGAIN}")
     return tensors, said
 
 
