@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -18,6 +19,7 @@ from napari_crimson.analysis import UNMIXING, components, unmix
 from napari_crimson.analysis.nonnegative import nonnegative_least_squares, shares_of
 from napari_crimson.analysis.sample import draw_sample
 from napari_crimson.stack import make_stack
+from refusing import refused
 
 AXIS = np.linspace(600.0, 1800.0, 240)
 LINES = ((700, 1004, 1300), (785, 1100, 1655), (850, 1200, 1445))
@@ -185,12 +187,13 @@ def test_a_stack_of_nan_is_told_of() -> None:
 
 
 @pytest.mark.parametrize(("method", "package"), [("mcr", "scikit-learn"), ("nmf", "scikit-learn"), ("kmeans", "scikit-learn")])
-def test_a_missing_extra_is_one_line_with_the_cure(method: Any, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_one_line_with_the_cure(method: Any, package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def missing(name: str) -> None:
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(components, "import_module", missing)
-    with pytest.raises(CrimsonError, match=rf'{package}, .* pip install "napari-crimson\[analysis\]"'):
+    monkeypatch.chdir(tmp_path)
+    with refused(tmp_path, rf'{package}, .* pip install "napari-crimson\[analysis\]"'):
         unmix(mixtures(shape=(6, 6))[1], method, components=2)
     assert unmix(mixtures(shape=(6, 6))[1], "nfindr", components=2)["spectra"].shape == (2, 240)  # needs none
 

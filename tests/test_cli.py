@@ -19,6 +19,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.io import open_stack, save_stack
 from napari_crimson.remover import FunctionRemover
 from napari_crimson.stack import make_stack
+from refusing import unchanged
 
 AXIS = np.linspace(600.0, 3400.0, 120)
 
@@ -171,13 +172,15 @@ def test_a_bug_in_one_stack_keeps_its_traceback_and_the_others_are_done(
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows forbids such names")
 def test_control_characters_in_names_do_not_reach_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write_stack(tmp_path / "red\x1b[31m\nnew\u202eline.npz")
-    assert run("info", file) == 0
-    assert run("info", tmp_path / "gone\x1b[2J.npz") == 1
+    with unchanged(tmp_path):
+        assert run("info", file) == 0
+        assert run("info", tmp_path / "gone\x1b[2J.npz") == 1
     said = capsys.readouterr()
     assert r"red\x1b[31m" in said.out
     assert r"\u202e" in said.out
     assert "\x1b" not in said.out + said.err.replace("\x1b[31m", "").replace("\x1b[0m", "")
     assert len(said.err.strip().splitlines()) == 1
+    assert r"gone\x1b[2J.npz: no such file or folder; check the name and that the drive is connected" in said.err
 
 
 def test_a_name_that_is_no_text_is_printable() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_crimson import CrimsonError, open_stack
+from napari_crimson import open_stack
 from napari_crimson.io import lazy
+from refusing import refused
 
 SPECTRA = np.random.default_rng(0).integers(0, 4000, (3, 6))
 NM = np.linspace(600, 602.5, 6)
@@ -42,7 +43,7 @@ def test_a_table_of_spectra(tmp_path: Path, text: str) -> None:
 
 def test_column_0_is_taken_for_wavelength_and_can_be_given_as_shift(tmp_path: Path) -> None:
     (tmp_path / "a.asc").write_text(table())
-    with pytest.raises(CrimsonError, match=r"600 to 602\.5 nm.*wavenumber= with the 6 values"):
+    with refused(tmp_path, r"600 to 602\.5 nm.*wavenumber= with the 6 values"):
         open_stack(tmp_path / "a.asc")
     np.testing.assert_allclose(open_stack(tmp_path / "a.asc", wavenumber=tmp_path / "a.asc")["wavenumber"], NM)
 
@@ -60,7 +61,7 @@ def test_column_0_is_taken_for_wavelength_and_can_be_given_as_shift(tmp_path: Pa
 )
 def test_no_table(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "a.asc").write_text(text)
-    with pytest.raises(CrimsonError, match=reason):
+    with refused(tmp_path, reason):
         open_stack(tmp_path / "a.asc", wavenumber=(1, 2))
 
 
@@ -77,5 +78,5 @@ def test_a_table_that_may_be_cut_short_says_so(tmp_path: Path, cut: int) -> None
 def test_a_table_larger_than_memory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.asc").write_text(table())
     monkeypatch.setattr(lazy, "EAGER_BYTES", 4 * len(table()) - 1)
-    with pytest.raises(CrimsonError, match="its table takes"):
+    with refused(tmp_path, "its table takes"):
         open_stack(tmp_path / "a.asc", wavenumber=(1, 2))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_crimson import CrimsonError, open_stack
+from napari_crimson import open_stack
 from refusing import refused
 
 STACK = np.random.default_rng(0).integers(0, 4000, (4, 5, 6)).astype("u2")
@@ -48,10 +48,10 @@ def test_npz_by_name_and_by_size(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", cube=STACK, wn=AXIS, mask=np.zeros((2, 2, 2)))
     np.testing.assert_array_equal(open_stack(tmp_path / "a.npz")["cars"], STACK[..., ::-1])
     assert open_stack(tmp_path / "a.npz", name="mask", wavenumber=(1, 2))["cars"].shape == (2, 2, 2)
-    with pytest.raises(CrimsonError, match=r"no array is named 'nothing'; it holds 'cube' \(4, 5, 6\)"):
+    with refused(tmp_path, r"no array is named 'nothing'; it holds 'cube' \(4, 5, 6\)"):
         open_stack(tmp_path / "a.npz", name="nothing")
     np.savez(tmp_path / "b.npz", one=STACK, two=STACK)
-    with pytest.raises(CrimsonError, match=r"'one'.*'two'.*name="):
+    with refused(tmp_path, r"'one'.*'two'.*name="):
         open_stack(tmp_path / "b.npz")
 
 
@@ -94,7 +94,7 @@ def test_a_header_that_does_not_fit_the_file(tmp_path: Path, shape: str) -> None
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(tmp_path / "a.npy", "cars.npy")
     for name in ("a.npy", "a.npz"):
-        with pytest.raises(CrimsonError, match=name):
+        with refused(tmp_path, name):
             open_stack(tmp_path / name, wavenumber=(1, 2))
 
 
@@ -102,7 +102,7 @@ def test_a_refused_header_is_not_warned_of_as_well(tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(header(r"'\s'") + STACK.tobytes())
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        with pytest.raises(CrimsonError, match=r"a\.npy"):
+        with refused(tmp_path, r"a\.npy"):
             open_stack(tmp_path / "a.npy", wavenumber=(1, 2))
     assert not warned
 
@@ -111,7 +111,7 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("cars.npy", "w", force_zip64=True) as file:
         file.write(header("(100000, 100000, 1000)"))
         file.write(bytes(2**20))
-    with pytest.raises(CrimsonError, match=r"a\.npz.*GiB"):
+    with refused(tmp_path, r"a\.npz.*GiB"):
         open_stack(tmp_path / "a.npz", wavenumber=(1, 2))
 
 
@@ -121,7 +121,7 @@ def test_truncated(tmp_path: Path, keep: int) -> None:
     np.savez(tmp_path / "whole.npz", cars=STACK, wavenumber=AXIS)
     for name in ("npy", "npz"):
         (tmp_path / f"cut.{name}").write_bytes((tmp_path / f"whole.{name}").read_bytes()[:keep])
-        with pytest.raises(CrimsonError, match=f"cut.{name}"):
+        with refused(tmp_path, f"cut.{name}"):
             open_stack(tmp_path / f"cut.{name}", wavenumber=(1, 2))
 
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ import pytest
 import tifffile
 import zarr
 
-from napari_crimson import CrimsonError, open_stack
+from napari_crimson import open_stack
 from napari_crimson.io import can_open, formats
-from refusing import refused, unchanged
+from refusing import opened_or_refused, refused, unchanged
 
 STACK = np.random.default_rng(0).integers(0, 4000, (4, 5, 6)).astype("u2")
 
@@ -43,6 +42,7 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     "b.npz": lambda path: np.savez_compressed(path, STACK),
     "a.zarr": lambda path: zarr.create_array(path, data=STACK),
 }
+FILES = [name for name in WRITERS if name != "a.zarr"]  # and no folders
 
 
 @pytest.fixture(params=WRITERS)
@@ -62,12 +62,11 @@ def test_nothing_stays_open_and_the_stack_can_be_sent_away(path: Path) -> None:
     assert stack.attrs["source"] == str(path)
 
 
+@pytest.mark.parametrize("path", [name for name in WRITERS if name != "b.npz"], indirect=True)  # which is packed, and read whole
 def test_a_file_taken_away_is_one_error(path: Path) -> None:
     stack = open_stack(path, wavenumber=(1, 2))
-    if path.name == "b.npz":
-        return  # compressed: was read whole
     path.rename(path.with_name("elsewhere"))
-    with pytest.raises(CrimsonError, match="still there"):
+    with refused(path.parent, f"{re.escape(str(path))}: cannot be read now .*; is it still there, and its disk or share connected"):
         stack["cars"].load()
 
 
@@ -78,9 +77,8 @@ def test_content_goes_before_the_suffix(path: Path) -> None:
         np.testing.assert_array_equal(open_stack(renamed, wavenumber=(1, 2))["cars"], STACK)
 
 
+@pytest.mark.parametrize("path", FILES, indirect=True)
 def test_truncated_and_foreign_files(path: Path) -> None:
-    if path.is_dir():
-        return
     raw = path.read_bytes()
     for content in (raw[: len(raw) // 2], raw[:9], b"%PDF-1.7 something else entirely" * 9, b""):
         path.write_bytes(content)
@@ -88,15 +86,14 @@ def test_truncated_and_foreign_files(path: Path) -> None:
             open_stack(path, wavenumber=(1, 2))
 
 
+@pytest.mark.parametrize("path", FILES, indirect=True)
 def test_damaged_bytes_are_a_result_or_one_error(path: Path) -> None:
-    if path.is_dir():
-        return
     rng, raw = np.random.default_rng(1), np.frombuffer(path.read_bytes(), "u1")
     for _ in range(25):
         damaged = raw.copy()
         damaged[rng.integers(0, min(raw.size, 400), 6)] = rng.integers(0, 256, 6)
         path.write_bytes(damaged.tobytes())
-        with suppress(CrimsonError):  # any other exception fails
+        with opened_or_refused(path.parent):
             open_stack(path, wavenumber=(1, 2)).load()
 
 

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from napari_crimson import CrimsonError, open_stack
+from napari_crimson import open_stack
 from napari_crimson.io.ome_zarr import bands_first, create_group
 from refusing import refused
 
@@ -123,7 +123,7 @@ def test_a_damaged_chunk_is_one_error(tmp_path: Path) -> None:
     path = ours(tmp_path / "r.zarr")
     chunk = next(file for file in (path / "raman" / "c").rglob("*") if file.is_file())
     chunk.write_bytes(b"not what was written")
-    with pytest.raises(CrimsonError, match=r"r\.zarr.*is it whole"):
+    with refused(tmp_path, r"r\.zarr.*is it whole"):
         open_stack(path)["raman"].load()
 
 
@@ -143,13 +143,13 @@ def test_a_header_that_promises_terabytes(tmp_path: Path, change: dict[str, Any]
     zarr.create_array(tmp_path / "a.zarr", data=STACK[0], zarr_format=2)
     record = json.loads((tmp_path / "a.zarr" / ".zarray").read_text())
     (tmp_path / "a.zarr" / ".zarray").write_text(json.dumps(record | change))
-    with pytest.raises(CrimsonError, match=r"TiB|MiB each"):
+    with refused(tmp_path, r"TiB|MiB each"):
         open_stack(tmp_path / "a.zarr", wavenumber=(1, 2))
 
 
 def test_spectra_in_more_pieces_than_can_be_read_are_refused(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "a.zarr", shape=(4, 5, 10_001), chunks=(4, 5, 2), dtype="u2")
-    with pytest.raises(CrimsonError, match=r"a\.zarr: each spectrum of 10001 points lies in 5001 chunks.*rechunk it"):
+    with refused(tmp_path, r"a\.zarr: each spectrum of 10001 points lies in 5001 chunks.*rechunk it"):
         open_stack(tmp_path / "a.zarr", wavenumber=(500, 3500))
 
 
@@ -162,20 +162,20 @@ def test_what_a_store_is_warned_of_is_not_repeated_with_each_read(tmp_path: Path
 
 def test_shapes_that_no_stack_has_are_refused(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "long.zarr", shape=(4, 5, 2**31), chunks=(4, 5, 2**20), dtype="u1")
-    with pytest.raises(CrimsonError, match=r"spectra of 2147483648 points .*at most 1048576 are read"):
+    with refused(tmp_path, r"spectra of 2147483648 points .*at most 1048576 are read"):
         open_stack(tmp_path / "long.zarr", wavenumber=(500, 3500))
     zarr.create_array(tmp_path / "empty.zarr", shape=(6, 0, 4, 5), chunks=(6, 1, 4, 5), dtype="u2", dimension_names=("c", "z", "y", "x"))
-    with pytest.raises(CrimsonError, match=r"empty\.zarr"):
+    with refused(tmp_path, r"empty\.zarr"):
         open_stack(tmp_path / "empty.zarr", wavenumber=(500, 3500)).load()
 
 
 def test_groups_without_a_stack(tmp_path: Path) -> None:
     zarr.create_group(tmp_path / "g.zarr")
-    with pytest.raises(CrimsonError, match="no array of rank 3"):
+    with refused(tmp_path, "no array of rank 3"):
         open_stack(tmp_path / "g.zarr")
     (tmp_path / "empty.zarr").mkdir()
-    with pytest.raises(CrimsonError, match="no Zarr group"):
+    with refused(tmp_path, "no Zarr group"):
         open_stack(tmp_path / "empty.zarr")
     (tmp_path / "g.zarr" / "zarr.json").write_text("{")
-    with pytest.raises(CrimsonError, match=r"g\.zarr: cannot be read"):
+    with refused(tmp_path, r"g\.zarr: cannot be read"):
         open_stack(tmp_path / "g.zarr")

@@ -13,6 +13,7 @@ import pytest
 
 from napari_crimson import CrimsonError
 from napari_crimson.results.lock import Lock
+from refusing import refused
 
 HOLD = """
 import sys, pathlib
@@ -27,7 +28,7 @@ def test_another_process_is_refused_and_after_its_death_followed(tmp_path):
     path = tmp_path / "a.zarr"
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(CrimsonError, match=str(holder.pid)):
+        with refused(tmp_path, str(holder.pid)):
             Lock(path)
         holder.kill()
         if hasattr(os, "waitid"):
@@ -63,7 +64,7 @@ def test_a_process_number_used_again_does_not_hold(tmp_path):
 def test_a_lock_nothing_is_known_of_holds_and_says_how_to_get_out(tmp_path, text):
     file = tmp_path / "a.zarr.lock"
     file.write_text(text)
-    with pytest.raises(CrimsonError, match=r"delete .*a\.zarr\.lock"):
+    with refused(tmp_path, r"delete .*a\.zarr\.lock"):
         Lock(tmp_path / "a.zarr")
     assert file.read_text() == text
 
@@ -91,7 +92,7 @@ def test_a_disk_too_full_for_the_lock_leaves_none(tmp_path, monkeypatch):
 def test_setting_the_clock_frees_no_output(tmp_path, monkeypatch):
     held = Lock(tmp_path / "a.zarr")
     monkeypatch.setattr(psutil.Process, "create_time", lambda _: 17.0)  # Linux reckons it from the time of day
-    with pytest.raises(CrimsonError, match="being written by another job"):
+    with refused(tmp_path, "being written by another job"):
         Lock(tmp_path / "a.zarr")
     held.release()
 

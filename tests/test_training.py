@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from napari_crimson import load_remover, train, weights
-from napari_crimson.errors import CrimsonError
 from napari_crimson.recipe import Recipe, read_recipe
 from napari_crimson.training import Validation
+from refusing import refused
 
 TINY = Recipe(
     name="tiny",
@@ -67,7 +67,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         train(TINY, tmp_path, device="cpu", progress=interrupt)
-    with pytest.raises(CrimsonError, match="belongs to another recipe"):
+    with refused(tmp_path, "belongs to another recipe"):
         train(replace(TINY, seed=2), tmp_path, device="cpu")
 
 
@@ -83,7 +83,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
 def test_a_recipe_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "recipe.toml"
     file.write_text(text)
-    with pytest.raises(CrimsonError, match=message):
+    with refused(tmp_path, message):
         read_recipe(file)
 
 
@@ -114,17 +114,17 @@ def test_the_shipped_recipes_are_those_of_the_shipped_weights(name: str) -> None
 )
 def test_a_value_of_the_wrong_kind_is_named(tmp_path: Path, line: str, told: str) -> None:
     (tmp_path / "r.toml").write_text(f'network = "cnn"\n{line}\n')
-    with pytest.raises(CrimsonError, match=rf"r\.toml: .*{told}"):
+    with refused(tmp_path, rf"r\.toml: .*{told}"):
         read_recipe(tmp_path / "r.toml")
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CrimsonError, match=r"cannot write into .*choose another folder"):
+    with refused(tmp_path, r"cannot write into .*choose another folder"):
         train(TINY, tmp_path / "file" / "runs", device="cpu")
 
 
 def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
     (tmp_path / "tiny.checkpoint").write_bytes(b"junk")
-    with pytest.raises(CrimsonError, match="no readable checkpoint"):
+    with refused(tmp_path, "no readable checkpoint"):
         train(TINY, tmp_path, device="cpu")
