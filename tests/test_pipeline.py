@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +18,7 @@ from napari_crimson import open_stack, prepare, remove_background, save_stack, s
 from napari_crimson.errors import CrimsonError
 from napari_crimson.pipeline import STEPS, Pipeline, Step, parse_pipeline, read_pipeline, remover_options
 from napari_crimson.remover.kramers_kronig import KKSettings, KramersKronig
+from refusing import refused
 
 AXIS = np.linspace(2700, 3100, 90)
 Prepare = Callable[[xr.Dataset], xr.Dataset]
@@ -177,9 +179,8 @@ def test_an_example_runs(tissue: xr.Dataset) -> None:
 )
 def test_what_is_wrong_in_a_recipe_is_said_with_its_place(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(CrimsonError) as error:
+    with refused(tmp_path, re.escape(said)) as error:
         read_pipeline(tmp_path / "r.toml")
-    assert said in str(error.value).replace(f"{tmp_path}/", "").replace(f"{tmp_path}\\", "")
     assert len(str(error.value)) < 500
 
 

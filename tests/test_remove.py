@@ -9,12 +9,12 @@ import psutil
 import pytest
 import xarray as xr
 
-from napari_crimson import CrimsonError, remove_background
+from napari_crimson import CrimsonError, open_stack, remove_background, save_stack
 from napari_crimson.errors import DamagedError
 from napari_crimson.remove import plan_removal
 from napari_crimson.remover import Remover
 from napari_crimson.stack import make_stack
-from refusing import refused
+from refusing import refused, unchanged
 
 AXIS = np.linspace(500, 3000, 40)
 DARK = np.linspace(90, 110, 40)
@@ -81,11 +81,13 @@ def test_five_dimensions_go_through(tmp_path):
     np.testing.assert_allclose(ds["raman"].values, expected(cars), rtol=1e-5)
 
 
-def test_bad_pixels_are_empty_alone_and_counted():
+def test_bad_pixels_are_empty_alone_and_counted(tmp_path):
     cars = COUNTS.copy()
     cars[3, 4, 5] = 65535  # saturated
     cars[6, 7] = 0  # below the dark
-    ds = remove_background(stack(cars), ratio)
+    save_stack(stack(cars), tmp_path / "tissue.h5")
+    with unchanged(tmp_path):
+        ds = remove_background(open_stack(tmp_path / "tissue.h5"), ratio)
     empty = np.isnan(ds["raman"].values)
     assert set(zip(*np.nonzero(empty.any(-1)), strict=True)) == {(3, 4), (6, 7)}
     assert empty.any(-1).sum() * 40 == empty.sum()
@@ -145,8 +147,8 @@ def test_uncertainty_comes_beside_the_result(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"remover": "cnnn"}, "no remover 'cnnn'"),
-        ({"remover": "kk", "device": "cuda:99"}, "no device 'cuda:99' here"),
+        ({"remover": "cnnn"}, "no remover 'cnnn'; there are cnn"),
+        ({"remover": "kk", "device": "cuda:99"}, "no device 'cuda:99' here; there is cpu.*a GPU needs its driver .*or say 'auto'"),
         ({"uncertainty": True}, "no uncertainty"),
         ({"dark": np.zeros(39)}, r"\(39,\).*40"),
         ({"dark": "yes"}, "dark='yes'"),
