@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ def unchanged(*folders: Path) -> Iterator[None]:
     """Expect folders that are as they were, down to the times of their files."""
     before = [contents(folder) for folder in folders]
     yield
-    assert [contents(folder) for folder in folders] == before
+    for folder, was in zip(folders, before, strict=True):
+        now = contents(folder)
+        assert sorted(path for path in was.keys() | now.keys() if was.get(path) != now.get(path)) == []
 
 
 @contextmanager
@@ -56,11 +58,11 @@ def opened_or_refused(folder: Path) -> Iterator[None]:
         assert str(folder) in str(error)
 
 
-def command_refused(capsys: pytest.CaptureFixture[str], folder: Path, match: str, *words: object) -> None:
-    """Expect a command to end with exit code 1 and one line that says `match`, and a folder that is as it was."""
+def command_refused(capsys: pytest.CaptureFixture[str], folders: Sequence[Path], match: str, *words: object) -> None:
+    """Expect a command to end with exit code 1 and one line that says `match`, and folders that are as they were."""
     from napari_crimson.__main__ import main
 
-    with unchanged(folder), pytest.raises(SystemExit) as end:
+    with unchanged(*folders), pytest.raises(SystemExit) as end:
         main([str(word) for word in words])
     assert end.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()

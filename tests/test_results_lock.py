@@ -15,6 +15,7 @@ from napari_crimson import CrimsonError
 from napari_crimson.results.lock import Lock
 from refusing import refused
 
+HELD = r"a\.zarr is being written by another job \(.*\); wait for it, choose another output, or, if nothing writes there any more, delete"
 HOLD = """
 import sys, pathlib
 from napari_crimson.results.lock import Lock
@@ -92,7 +93,7 @@ def test_a_disk_too_full_for_the_lock_leaves_none(tmp_path, monkeypatch):
 def test_setting_the_clock_frees_no_output(tmp_path, monkeypatch):
     held = Lock(tmp_path / "a.zarr")
     monkeypatch.setattr(psutil.Process, "create_time", lambda _: 17.0)  # Linux reckons it from the time of day
-    with refused(tmp_path, "being written by another job"):
+    with refused(tmp_path, HELD):
         Lock(tmp_path / "a.zarr")
     held.release()
 

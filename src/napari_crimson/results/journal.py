@@ -50,8 +50,8 @@ class Journal:
         replace_file(self.path, "".join([f"{fingerprint}\n", *lines]))
         self._end = None
 
-    def read(self, fingerprint: str, *, mend: bool = True) -> dict[int, Done] | None:
-        """The finished blocks, a torn end cut off in the file as well if `mend`; None where the list is missing, or of another job."""
+    def read(self, fingerprint: str) -> dict[int, Done] | None:
+        """The finished blocks; None where the list is missing, or of another job."""
         try:
             text = self.path.read_text(encoding="latin-1")  # a character a byte
         except FileNotFoundError:
@@ -63,9 +63,13 @@ class Journal:
         while line := _LINE.match(text, at):
             blocks[int(line[1])] = Done(bad_pixels=int(line[2]), damage=json.loads(line[3]) if line[3] else "")
             at = line.end()
-        if mend:
-            os.truncate(self.path, at)
+        self._end = at
         return blocks
+
+    def mend(self) -> None:
+        """Cut off the torn end, if the list has one, behind what has been read."""
+        if self._end is not None and self.path.stat().st_size > self._end:
+            os.truncate(self.path, self._end)
 
     def add(self, block: int, done: Done) -> None:
         """Note a block that is on the disk; a second call goes over what a failed one has written."""

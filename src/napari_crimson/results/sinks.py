@@ -243,11 +243,11 @@ def earlier_blocks(path: Path, names: Sequence[str], noted: Mapping[str, Any], *
     ours = own_attrs(path)
     if ours is None:
         return None
-    if ours["status"] == "complete":
-        done: dict[int, Done] | None = _listed(ours)
-    else:
-        done = _journal(path, names).read(ours["fingerprint"], mend=mend)
+    journal = _journal(path, names)
+    done = _listed(ours) if ours["status"] == "complete" else journal.read(ours["fingerprint"])
     _check_same(path, ours, noted, damaged=sum(bool(one.damage) for one in (done or {}).values()), redo=redo)
+    if mend:  # what is refused stays as it is
+        journal.mend()
     return done
 
 
