@@ -21,7 +21,7 @@ from napari_crimson.cluster import Cluster
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io import open_stack
 from napari_crimson.remove import plan_removal, remove_background
-from refusing import refused, unchanged
+from refusing import command_refused, refused, unchanged
 
 distributed = pytest.importorskip("distributed", reason='pip install "napari-crimson[distributed]"')
 
@@ -43,7 +43,8 @@ def workers(local: Any) -> Iterator[Cluster]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    path = tmp_path / "cell.h5"
+    path = tmp_path / "in" / "cell.h5"
+    path.parent.mkdir()
     with h5py.File(path, "w") as made:
         made.create_dataset("cars", data=COUNTS, chunks=(16, 16, 100), compression="gzip")
         made["wavenumber"] = AXIS
@@ -78,9 +79,10 @@ def test_a_worker_killed_at_work_costs_nothing_but_time(local: Any, workers: Clu
     remove_background(open_stack(file), slow_double, output=tmp_path / "here.zarr")
     job = plan_removal(open_stack(file), slow_double, output=tmp_path / "there.zarr")
     victim = next(iter(workers._client.run(os.getpid).values()))
-    for step in job.run(workers.stream):
-        if step.blocks_done == 3:
-            os.kill(victim, signal.SIGKILL)
+    with unchanged(file.parent):
+        for step in job.run(workers.stream):
+            if step.blocks_done == 3:
+                os.kill(victim, signal.SIGKILL)
     np.testing.assert_array_equal(values(tmp_path / "there.zarr"), values(tmp_path / "here.zarr"))
     assert xr.open_zarr(tmp_path / "there.zarr").attrs["crimson"]["status"] == "complete"
 
@@ -120,7 +122,7 @@ def test_damage_is_named_by_the_workers_as_well(local: Any, file: Path, tmp_path
 
 
 def test_results_in_memory_are_refused(workers: Cluster, file: Path) -> None:
-    with pytest.raises(CrimsonError, match=r"give output= a path ending in \.zarr"):
+    with refused(file.parent, r"give output= a path ending in \.zarr"):
         list(plan_removal(open_stack(file), "kk").run(workers.stream))
 
 
@@ -132,7 +134,9 @@ def test_a_remover_that_cannot_be_sent_is_told_ahead_of_any_work(workers: Cluste
             return spectra
 
     job = plan_removal(open_stack(file), locked, output=tmp_path / "out.zarr")
-    with pytest.raises(CrimsonError, match="remover 'locked' cannot be sent to workers"):
+    with refused(
+        file.parent, r"remover 'locked' cannot be sent to workers \(.*lock.*\); write it as a function that holds no files, locks"
+    ):
         list(job.run(workers.stream))
     assert plan_removal(open_stack(file), locked, output=tmp_path / "out.zarr").sink.finished() == {}
 
@@ -145,16 +149,19 @@ def test_what_a_worker_lacks_is_told_ahead_of_any_work(
     import mine  # type: ignore[import-not-found]
 
     job = plan_removal(open_stack(file), mine.remove, output=tmp_path / "out.zarr")
-    with pytest.raises(CrimsonError, match=r"worker tcp://\S+ cannot take the remover .*mine.*installed there"):
+    with refused(file.parent, r"worker tcp://\S+ cannot take the remover .*mine.*installed there"):
         list(job.run(workers.stream))
 
 
-def test_a_scheduler_that_is_not_there_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+def test_a_scheduler_that_is_not_there_is_told_in_seconds(
+    monkeypatch: pytest.MonkeyPatch, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(room, "ANSWER_S", 0.5)
-    with refused(file.parent, r"no scheduler answers at tcp://127\.0\.0\.1:9 within 0\.5 s.*dask scheduler"):
+    told = r"no scheduler answers at tcp://127\.0\.0\.1:9 within 0\.5 s.*dask scheduler"
+    with refused(file.parent, told):
         Cluster("tcp://127.0.0.1:9")
-    with unchanged(file.parent), pytest.raises(SystemExit):
-        main(["correct", str(file), "--out", str(file.parent / "out"), "--remover", "kk", "--scheduler", "tcp://127.0.0.1:9"])
+    command = ("correct", file, "--out", file.parent / "out", "--remover", "kk", "--scheduler", "tcp://127.0.0.1:9")
+    command_refused(capsys, [file.parent], told, *command)
 
 
 class Told:
@@ -183,12 +190,15 @@ class Told:
         (["0.0.1"], r"worker tcp://w0 has napari-crimson 0\.0\.1, this is \S+; install the same there"),
     ],
 )
-def test_workers_that_will_not_do_are_told(answers: list[object], message: str, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+def test_workers_that_will_not_do_are_told(
+    answers: list[object], message: str, monkeypatch: pytest.MonkeyPatch, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(room, "_connect", lambda _: Told(*answers))
     with refused(file.parent, message):
         Cluster("tcp://s")
-    with unchanged(file.parent), pytest.raises(SystemExit):
-        main(["correct", str(file), "--out", str(file.parent / "out"), "--remover", "kk", "--scheduler", "tcp://s"])
+    command_refused(
+        capsys, [file.parent], message, "correct", file, "--out", file.parent / "out", "--remover", "kk", "--scheduler", "tcp://s"
+    )
 
 
 def test_a_run_without_workers_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import zarr
 
 from napari_crimson import open_stack, remove_background
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
 from napari_crimson.remover import load_remover, network
 from napari_crimson.remover.network import NetworkRemover, _cut
-from refusing import refused
+from refusing import refused, unchanged
 
 AXIS = np.linspace(600.0, 3400.0, 300)
 SPECTRA = np.random.default_rng(0).uniform(500, 5000, (2, 300)).astype(np.float32)
@@ -43,24 +44,32 @@ def test_a_thread_with_another_axis_does_not_change_the_answer(remover: NetworkR
 
 
 def test_too_short_an_axis_is_refused_ahead_of_any_work(remover: NetworkRemover, tmp_path: Path) -> None:
-    with pytest.raises(CrimsonError, match=r"12 points.*at least 16"):
+    with pytest.raises(CrimsonError, match=r"12 points.*at least 16; crop less, or take more bands"):
         remover(np.full((1, 12), np.nan), AXIS[:12])
     np.savez(tmp_path / "short.npz", cars=np.ones((2, 3, 12)), wavenumber=AXIS[:12])
     with refused(tmp_path, r"12 points.*at least 16; crop less, or take more bands"):
         remove_background(open_stack(tmp_path / "short.npz"), remover, output=tmp_path / "out.zarr")
 
 
-def test_an_axis_outside_of_training_is_told_with_the_ranges_of_the_card() -> None:
-    shipped = load_remover("cnn", device="cpu")
-    with pytest.warns(UserWarning, match=r"'cnn' was trained on steps of 0.8 to 8 cm⁻¹, this axis has 12: do not trust it here"):
-        shipped(SPECTRA[:, :200], 400 + 12.0 * np.arange(200))
-    with pytest.warns(UserWarning, match=r"on 200 to 4000 cm⁻¹, this axis goes from 3000 to 5000"):
-        shipped(SPECTRA, np.linspace(3000, 5000, 300))
-    with pytest.warns(UserWarning, match=r"on 128 points and more, this axis has 60"):
-        shipped(SPECTRA[:, :60], AXIS[:60])
+@pytest.mark.parametrize(
+    ("axis", "told"),
+    [
+        (400 + 12.0 * np.arange(200), "steps of 0.8 to 8 cm⁻¹, this axis has 12: do not trust it here"),
+        (400 + 0.5 * np.arange(200), "steps of 0.8 to 8 cm⁻¹, this axis has 0.5: do not trust it here"),
+        (np.linspace(3000, 5000, 300), "200 to 4000 cm⁻¹, this axis goes from 3000 to 5000"),
+        (AXIS[:60] / 2, "128 points and more, this axis has 60"),
+        (AXIS[:127] / 2, "128 points and more, this axis has 127"),
+    ],
+    ids=["coarse", "fine", "beyond", "short", "a point short"],
+)
+def test_an_axis_outside_of_training_is_told_with_the_ranges_of_the_card(axis: np.ndarray, told: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "cell.npz", cars=SPECTRA[None, :, : axis.size], wavenumber=axis)
+    with unchanged(tmp_path), pytest.warns(UserWarning, match=f"'cnn' was trained on {told}"):
+        done = remove_background(open_stack(tmp_path / "cell.npz"), "cnn", device="cpu")
+    assert done["raman"].shape == (1, 2, axis.size)
 
 
-def test_constant_and_clipped_spectra_get_no_answer_and_leave_the_others_alone(remover: NetworkRemover) -> None:
+def test_constant_and_clipped_spectra_get_no_answer_and_leave_the_others_alone(remover: NetworkRemover, tmp_path: Path) -> None:
     spectra = np.concatenate([SPECTRA, SPECTRA, SPECTRA[:1]])
     spectra[2] = 700.0
     spectra[3, 40:52] = 6000.0  # a converter at its end
@@ -70,6 +79,11 @@ def test_constant_and_clipped_spectra_get_no_answer_and_leave_the_others_alone(r
     assert np.isnan(sd[2:4]).all()
     assert np.isfinite(mean[[0, 1, 4]]).all()
     np.testing.assert_allclose(mean[:2], remover(SPECTRA, AXIS), rtol=1e-4, atol=1e-5)
+    np.savez(tmp_path / "cell.npz", cars=spectra[None], wavenumber=AXIS)
+    with unchanged(tmp_path):
+        done = remove_background(open_stack(tmp_path / "cell.npz"), remover)
+    assert np.isnan(done["raman"].values[0]).all(axis=-1).tolist() == [False, False, True, True, False]
+    assert "2 of 5 pixels hold no spectrum" in done.attrs["history"][-1]
 
 
 @pytest.mark.parametrize("size", [1, 7, 32, 64, 160])
@@ -101,7 +115,15 @@ class Failing(torch.nn.Module):
 MANY = np.random.default_rng(1).uniform(500, 5000, (500, 300)).astype(np.float32)
 
 
-def test_a_full_gpu_is_given_smaller_batches_and_the_answer_is_the_same(remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_done(result: Path) -> bool:
+    """Whether a result is marked as partial, without one finished block."""
+    said = zarr.open_group(result, mode="r").attrs["crimson"]
+    return said["status"] == "partial" and (result / "raman" / "blocks.txt").read_text() == f"{said['fingerprint']}\n"
+
+
+def test_a_full_gpu_is_given_smaller_batches_and_the_answer_is_the_same(
+    remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     whole = remover(MANY, AXIS)
     monkeypatch.setattr(remover, "_on_cores", remover._on_gpu)
     remover.network = Failing(remover.network, torch.OutOfMemoryError("CUDA out of memory"), room=60)  # type: ignore[assignment]
@@ -110,7 +132,10 @@ def test_a_full_gpu_is_given_smaller_batches_and_the_answer_is_the_same(remover:
     assert max(sizes) > 60
     assert sum(size for size in sizes if size <= 60) == 500
     sizes.clear()
-    remover(MANY, AXIS)
+    np.savez(tmp_path / "cell.npz", cars=MANY[None], wavenumber=AXIS)
+    with unchanged(tmp_path):
+        done = remove_background(open_stack(tmp_path / "cell.npz"), remover)
+    np.testing.assert_allclose(done["raman"].values[0], whole, rtol=1e-4, atol=1e-5)
     assert max(sizes) <= 60  # what it has learnt it keeps
 
 
@@ -124,6 +149,7 @@ def test_a_gpu_without_room_for_one_spectrum_is_told(remover: NetworkRemover, mo
     np.savez(tmp_path / "in" / "cell.npz", cars=SPECTRA[None], wavenumber=AXIS)
     with refused(tmp_path / "in", told):
         remove_background(open_stack(tmp_path / "in" / "cell.npz"), remover, output=tmp_path / "out.zarr")
+    assert nothing_done(tmp_path / "out.zarr")
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("CUDA error: all devices are busy")])
@@ -157,19 +183,25 @@ FINE = np.linspace(600.0, 2400.0, 300)
 LOST = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported")
 
 
-def test_a_lost_device_stops_the_work_and_says_how_it_goes_on(remover: NetworkRemover) -> None:
+def test_a_lost_device_stops_the_work_and_says_how_it_goes_on(remover: NetworkRemover, tmp_path: Path) -> None:
     remover.network = Failing(remover.network, LOST, call=1)  # type: ignore[assignment]
-    with pytest.raises(CrimsonError, match=r"cpu was lost at work \(CUDA error: unspecified launch failure.*'cpu\+cpu'"):
-        remover(SPECTRA, AXIS)
+    (tmp_path / "in").mkdir()
+    np.savez(tmp_path / "in" / "cell.npz", cars=SPECTRA[None], wavenumber=AXIS)
+    with refused(tmp_path / "in", r"cpu was lost at work \(CUDA error: unspecified launch failure.*'cpu\+cpu'"):
+        remove_background(open_stack(tmp_path / "in" / "cell.npz"), remover, output=tmp_path / "out.zarr")
+    assert nothing_done(tmp_path / "out.zarr")
 
 
-def test_a_lost_device_gives_way_to_the_cpu_where_that_is_allowed(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lost_device_gives_way_to_the_cpu_where_that_is_allowed(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     alone = load_remover("cnn", device="cpu", precision="float32")(MANY, FINE)
     remover = load_remover("cnn", device="auto+cpu", precision="float32")
     assert isinstance(remover, NetworkRemover)
     lost = Failing(remover.network, LOST, call=2)
     remover.network = lost  # type: ignore[assignment]
-    np.testing.assert_allclose(remover(MANY, FINE), alone, rtol=1e-4, atol=1e-5)
+    np.savez(tmp_path / "cell.npz", cars=MANY[None], wavenumber=FINE)
+    with unchanged(tmp_path):
+        done = remove_background(open_stack(tmp_path / "cell.npz"), remover)
+    np.testing.assert_allclose(done["raman"].values[0], alone, rtol=1e-4, atol=1e-5)
     assert remover.network is not lost
     assert "going on on the CPU" in caplog.text
     assert remover.provenance["device"].endswith("lost, then cpu")
