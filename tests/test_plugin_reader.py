@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from napari_crimson.plugin.layers import give_axis, layer_data_from_stack
 from napari_crimson.plugin.reader import get_reader
 from napari_crimson.plugin.writer import write_ome_zarr
 from napari_crimson.stack import make_stack
+from refusing import refused
 
 AXIS = np.geomspace(600.0, 3400.0, 9)
 MANIFEST = Path(napari_crimson.__file__).with_name("napari.yaml")
@@ -88,9 +91,41 @@ assert not slow, slow
 def test_file_without_an_axis_says_how_to_give_one(crimson: ViewerModel, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "scan.h5", "w") as file:
         file["scan"] = np.ones((4, 5, 12), dtype=np.uint16)
-    with pytest.raises(CrimsonError, match=r"scan\.h5.*wavenumber=.*Open stack"):
+    with refused(tmp_path, r"scan\.h5.*wavenumber=.*Open stack"):
         crimson.open(tmp_path / "scan.h5", plugin="napari-crimson")
     assert not crimson.layers
+
+
+def write_half(folder: Path) -> None:
+    save_stack(tissue(), folder / "a.h5")
+    raw = (folder / "a.h5").read_bytes()
+    (folder / "a.h5").write_bytes(raw[: len(raw) // 2])
+
+
+def write_pickle(folder: Path) -> None:
+    np.save(folder / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
+
+
+def write_short_axis(folder: Path) -> None:
+    np.savez(folder / "a.npz", cars=np.ones((3, 4, 9)), wavenumber=AXIS[:5])
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "told"),
+    [
+        ("a.h5", write_half, "truncated file"),
+        ("a.npy", write_pickle, "holds Python objects, which run code when loaded, and is refused"),
+        ("a.npz", write_short_axis, "an axis of 5 values for spectra of 9 points"),
+    ],
+    ids=["half", "pickle", "axis"],
+)
+def test_a_bad_file_leaves_no_layer(crimson: ViewerModel, tmp_path: Path, name: str, write: Callable[[Path], None], told: str) -> None:
+    good = save_stack(tissue(), tmp_path / "good.zarr")
+    write(tmp_path)
+    with refused(tmp_path, rf"{re.escape(name)}: .*{told}"):
+        crimson.open([good, tmp_path / name], plugin="napari-crimson", stack=False)
+    assert [layer.name for layer in crimson.layers] in ([], ["good"])
+    assert all(layer.data.shape == (9, 5, 6) for layer in crimson.layers)
 
 
 def test_manifest_is_valid_and_lists_what_is_read() -> None:
