@@ -136,8 +136,8 @@ def test_shapes_that_are_no_stack(tmp_path: Path, shape: tuple[int, ...], told: 
         open_stack(tmp_path / "a.npy", wavenumber=(1, 2))
 
 
-TURNS = r"turns at point \d \({}\); it must only rise or only fall: give wavenumber= with one that does"
-FINITE = "holds {} values that are not finite; give wavenumber= with 6 numbers in cm⁻¹"
+TURNS = r"turns at point \d \({}\); it must only rise or only fall: mend it, or give another"
+FINITE = "holds {} values that are not finite; mend it, or give another of 6 numbers in cm⁻¹"
 
 
 @pytest.mark.parametrize(

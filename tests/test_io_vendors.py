@@ -104,7 +104,7 @@ def test_a_doctype_is_refused_before_it_is_parsed(tmp_path: Path, doctype: str, 
 
     monkeypatch.setattr(rsciio.jobinyvon, "file_reader", lambda *_: pytest.fail("was parsed"))
     (tmp_path / "a.xml").write_text(horiba().replace("<LSX_Data>", doctype + "<LSX_Data>"), encoding="utf-8")
-    with refused(tmp_path, "DOCTYPE"):
+    with refused(tmp_path, r"a\.xml: has a DOCTYPE or entities, which LabSpec never writes, and is refused; export it again"):
         open_stack(tmp_path / "a.xml")
 
 
@@ -112,13 +112,13 @@ def test_a_doctype_is_refused_before_it_is_parsed(tmp_path: Path, doctype: str, 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (horiba()[:900], "no whole XML"),
-        (horiba(rows=COUNTS.reshape(6, 4)[:4]), r"a\.xml"),
-        (horiba().replace('Index="3" Size="4"', 'Index="3" Size="5"'), "spectrum 4 has Size '5', expected 4"),
+        (horiba()[:900], "no whole XML .*; export it from LabSpec again"),
+        (horiba(rows=COUNTS.reshape(6, 4)[:4]), r"cannot reshape array of size 16.*; is it whole\? Copy or export it again"),
+        (horiba().replace('Index="3" Size="4"', 'Index="3" Size="5"'), "spectrum 4 has Size '5', expected 4; export the map again"),
         (horiba().replace('Size="4"', 'Size="999999999"'), "GiB"),
-        (horiba().replace('Size="4"', 'Size="99999999999"'), "Size '99999999999'"),
-        ("<LSX_Data>" + "<a>" * 100_000, "levels of XML"),
-        ("<!-- <LSX_Data --><OME/>", "root <OME>"),
+        (horiba().replace('Size="4"', 'Size="99999999999"'), "spectrum 1 has Size '99999999999', expected a number; export the map again"),
+        ("<LSX_Data>" + "<a>" * 100_000, "64 levels of XML, which no LabSpec map has; export it again"),
+        ("<!-- <LSX_Data --><OME/>", "root <OME>, that of LabSpec is <LSX_Data>; export the map from LabSpec"),
     ],
     ids=["cut", "rows missing", "rows differ", "gigabytes", "more", "deep", "root"],
 )
@@ -205,13 +205,13 @@ def test_real_files(shared_data: Path, rosettasciio: None, name: str, sizes: dic
 def test_a_renishaw_header_that_promises_too_much(wdf: tuple[Path, bytearray, dict[bytes, int]]) -> None:
     path, raw, _ = wdf
     for at, code, value, reason in (
-        (72, "<Q", 10**7, "block DATA should hold"),
-        (64, "<Q", 10**9, "GiB"),
+        (72, "<Q", 10**7, "block DATA should hold 40400000000 bytes .*, it has 64640; copy or export it again"),
+        (64, "<Q", 10**9, "1000000000 spectra of 1010 points takes .* GiB and must be read whole"),
         (60, "<I", 2**32 - 1, "block DATA should hold"),
         (72, "<Q", 17, "block DATA should hold 68680 bytes for 17 spectra of 1010 points, it has 64640"),
-        (88, "<I", 2000, "block XLST"),
-        (92, "<I", 2**31, "block ORGN"),
-        (72, "<Q", 0, "nothing to open"),
+        (88, "<I", 2000, "block XLST should hold 8000 bytes .*, it has 4048"),
+        (92, "<I", 2**31, "block ORGN should hold .*, it has 764"),
+        (72, "<Q", 0, "nothing to open: measure it again"),
     ):
         changed = bytearray(raw)
         struct.pack_into(code, changed, at, value)
@@ -298,17 +298,20 @@ def test_a_trivista_map(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (trivista()[:900], "no whole XML"),
-        (trivista(frames=4), r"a\.tvf"),
-        (trivista(note='<!DOCTYPE a [<!ENTITY b "ha">]>'), "DOCTYPE within <Document>, which TriVista never writes"),
-        (trivista().replace("<XmlMain", "<!DOCTYPE XmlMain><XmlMain"), "has a DOCTYPE"),
-        ("<!-- <XmlMain --><OME/>", "root <OME>"),
+        (trivista()[:900], "no whole XML .*; export it from TriVista again"),
+        (trivista(frames=4), r"cannot reshape array of size 16.*; is it whole\? Copy or export it again"),
+        (
+            trivista(note='<!DOCTYPE a [<!ENTITY b "ha">]>'),
+            "DOCTYPE within <Document>, .*, and is refused; export it again",
+        ),
+        (trivista().replace("<XmlMain", "<!DOCTYPE XmlMain><XmlMain"), "has a DOCTYPE or entities, .*; export it again"),
+        ("<!-- <XmlMain --><OME/>", "root <OME>, that of TriVista is <XmlMain>; export the map from TriVista"),
     ],
     ids=["cut", "frames missing", "inner doctype", "doctype", "root"],
 )
 def test_damaged_and_hostile_trivista_files(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "a.tvf").write_text(text, encoding="utf-8")
-    with refused(tmp_path, reason):
+    with refused(tmp_path, rf"a\.tvf: .*{reason}"):
         open_stack(tmp_path / "a.tvf")
 
 

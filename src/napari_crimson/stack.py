@@ -160,13 +160,13 @@ def check_axis(axis: NDArray[np.float64], length: int, /, *, source: str = "") -
         raise CrimsonError(f"{where}: a spectral axis of shape {axis.shape} for spectra of {length} points; give one of ({length},)")
     if not np.isfinite(axis).all():
         found = f"the spectral axis holds {(~np.isfinite(axis)).sum()} values that are not finite"
-        raise CrimsonError(f"{where}: {found}; give wavenumber= with {length} numbers in cm⁻¹")
+        raise CrimsonError(f"{where}: {found}; mend it, or give another of {length} numbers in cm⁻¹")
     step = np.diff(axis)
     if step.size and not ((step > 0).all() or (step < 0).all()):
         at = int(np.argmax(np.sign(step) != np.sign(step[0])))
         raise CrimsonError(
             f"{where}: the spectral axis turns at point {at} ({axis[at]:g}, {axis[at + 1]:g}); "
-            "it must only rise or only fall: give wavenumber= with one that does"
+            "it must only rise or only fall: mend it, or give another"
         )
 
 

@@ -40,7 +40,7 @@ def check_wdf(path: Path) -> None:
                 "copy or export it again"
             )
     if points < 2 or count < 1:
-        raise CrimsonError(f"{path}: {count} spectra of {points} points were finished; there is nothing to open")
+        raise CrimsonError(f"{path}: {count} spectra of {points} points were finished; there is nothing to open: measure it again")
     check_eager(path, f"a map of {capacity} spectra of {points} points", max(capacity, count) * points * 4)
 
 

@@ -72,9 +72,14 @@ class _Walk:
         self.elements += 1
         self.depth += 1
         if self.elements > _MOST_ELEMENTS or self.depth > _MOST_DEPTH:
-            raise CrimsonError(f"{self.path}: over {_MOST_ELEMENTS} elements or {_MOST_DEPTH} levels of XML; it is no {self.program} map")
+            raise CrimsonError(
+                f"{self.path}: over {_MOST_ELEMENTS} elements or {_MOST_DEPTH} levels of XML, which no {self.program} map has; "
+                "export it again"
+            )
         if any("<!" in value for value in attrib.values()):
-            raise CrimsonError(f"{self.path}: has a DOCTYPE within <{tag[:40]}>, which {self.program} never writes, and is refused")
+            raise CrimsonError(
+                f"{self.path}: has a DOCTYPE within <{tag[:40]}>, which {self.program} never writes, and is refused; export it again"
+            )
 
     def end(self, tag: str) -> None:
         self.depth -= 1
@@ -99,7 +104,8 @@ class _Horiba(_Walk):
     def _row(self, size: str) -> None:
         points = int(size) if size.isdecimal() and len(size) < 10 else 0
         if points < 1 or (self.rows and points != self.row_points):
-            raise CrimsonError(f"{self.path}: spectrum {self.rows + 1} has Size {size[:20]!r}, expected {self.row_points or 'a number'}")
+            wanted = self.row_points or "a number"
+            raise CrimsonError(f"{self.path}: spectrum {self.rows + 1} has Size {size[:20]!r}, expected {wanted}; export the map again")
         self.rows, self.row_points = self.rows + 1, points
         if self.rows * points * 8 > EAGER_BYTES:
             check_eager(self.path, f"over {self.rows} spectra of {points} points", self.rows * points * 8)

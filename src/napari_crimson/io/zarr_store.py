@@ -142,6 +142,8 @@ def _check(path: Path, key: str, array: Array) -> None:
     check_codecs(where, array)
     if np.dtype(array.dtype).kind not in "iufcb":
         raise CrimsonError(f"{where} holds values of type {array.dtype}, expected integers or floats; choose another with name=")
+    if array.ndim > 2 and 0 in array.shape:
+        raise CrimsonError(f"{where} has shape {array.shape}, expected none of its axes empty; acquire or export it again")
     for pieces in (array.chunks, array.shards or array.chunks):
         check_piece(
             path,
