@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -89,10 +90,8 @@ def test_pump_and_stokes_become_a_shift(tmp_path: Path, last: dict[str, float]) 
 )
 def test_a_file_without_an_axis_says_what_is_wrong_and_how_to_give_it(tmp_path: Path, name: str, text: str, message: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    with pytest.raises(CrimsonError, match=message) as caught:
+    with refused(tmp_path, rf"{re.escape(str(tmp_path / name))}: .*{message}.*give wavenumber="):
         read_axis(tmp_path / name, 3)
-    assert str(tmp_path / name) in str(caught.value)
-    assert "give wavenumber=" in str(caught.value)
 
 
 def test_binary_and_missing_axis_files(tmp_path: Path) -> None:
@@ -149,15 +148,15 @@ def test_the_axis_may_lie_beside_the_stack(plain: Path, neighbour: str) -> None:
 
 
 def test_no_axis_says_how_to_give_one(plain: Path) -> None:
-    with pytest.raises(CrimsonError, match=r"no spectral axis for 5 bands.*give wavenumber= as \(first, last\)"):
+    with refused(plain.parent, r"no spectral axis for 5 bands.*give wavenumber= as \(first, last\)"):
         open_stack(plain)
     (plain.parent / "plain.csv").write_text("1\n2\n")
-    with pytest.raises(CrimsonError, match=r"plain\.csv has 2 values"):
+    with refused(plain.parent, r"plain\.csv has 2 values"):
         open_stack(plain)
 
 
 def test_a_wrong_length_names_both(plain: Path) -> None:
-    with pytest.raises(CrimsonError, match="axis of 7 values for spectra of 5 points"):
+    with refused(plain.parent, "axis of 7 values for spectra of 5 points .*; give wavenumber= with 5 values"):
         open_stack(plain, wavenumber=np.arange(7))
 
 

@@ -147,7 +147,7 @@ def test_a_header_that_promises_terabytes(tmp_path: Path) -> None:
     sizes = np.array([4, 5, 6], "<i4").tobytes()
     assert sizes in raw
     (tmp_path / "a.mat").write_bytes(raw.replace(sizes, np.array([40000, 50000, 6000], "<i4").tobytes()))
-    with refused(tmp_path, "GiB"):
+    with refused(tmp_path, r"'cube' of shape \(40000, 50000, 6000\) is said to unpack from .* to 2.24e\+04 GiB.*; if it is one, save"):
         open_stack(tmp_path / "a.mat", wavenumber=(1, 2))
 
 
