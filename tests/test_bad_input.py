@@ -99,7 +99,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "values that are no numbers": ("test_values_that_are_no_numbers",),
     "an empty stack, or of a shape that none has": ("test_shapes_that_are_no_stack", "test_shapes_that_no_stack_has_are_refused"),
     "an image longer than any": ("test_an_image_longer_than_any_is_refused_without_the_memory",),
-    "an axis that turns, or is not finite": ("test_axes_that_are_none",),
+    "an axis that turns, or is not finite": ("test_axes_that_are_none", "test_what_is_given_as_an_axis_and_is_none"),
     "an axis file without an axis": ("test_a_file_without_an_axis_says_what_is_wrong_and_how_to_give_it",),
     "no spectral axis": ("test_scancars_has_no_axis", "test_a_bare_array_has_spectra_last"),
     "an axis of another length": ("test_an_axis_of_another_length_is_told_with_both_lengths",),

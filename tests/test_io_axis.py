@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_crimson import CrimsonError, open_stack
+from napari_crimson import open_stack
 from napari_crimson.io.axis import given_axis, read_axis
 from refusing import refused
 
@@ -160,9 +160,19 @@ def test_a_wrong_length_names_both(plain: Path) -> None:
         open_stack(plain, wavenumber=np.arange(7))
 
 
-@pytest.mark.parametrize("wrong", ["words and more", [[1, 2], [3, 4]], object(), [1, 2, np.nan, 4, 5], [1, 2, 2, 4, 5]])
-def test_what_is_no_axis(plain: Path, wrong: object) -> None:
-    with pytest.raises(CrimsonError):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("words and more", r"words and more: the spectral axis cannot be read \(No such file.*\); give wavenumber= as"),
+        ([[1, 2], [3, 4]], r"wavenumber= has shape \(2, 2\): give wavenumber= as"),
+        (object(), "wavenumber=<object .*> is no axis: give wavenumber= as"),
+        ([1, 2, np.nan, 4, 5], "holds 1 values that are not finite; mend it, or give another of 5 numbers in cm⁻¹"),
+        ([1, 2, 2, 4, 5], r"turns at point 1 \(2, 2\); it must only rise or only fall: mend it, or give another"),
+    ],
+    ids=["words", "table", "object", "NaN", "twice"],
+)
+def test_what_is_given_as_an_axis_and_is_none(plain: Path, wrong: object, told: str) -> None:
+    with refused(plain.parent, told):
         open_stack(plain, wavenumber=wrong)  # type: ignore[arg-type]
 
 
