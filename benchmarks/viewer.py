@@ -31,22 +31,20 @@ from window import SIZE, Heartbeat, Painted, canvas, corrected_stack, measured_s
 JUMPS, SWEEP_S, STEPS, REPAINTS = 100, 8.0, 200, 10_000
 
 
-def drawn(dock: Any) -> bool:
-    """Whether the spectrum dock shows a corrected spectrum."""
-    return dock.looked is not None and "cnn" in dock.looked.corrected
+def corrected(looked: Any) -> bool:
+    """Whether what has been looked at is there with its background removed."""
+    return looked is not None and "cnn" in looked.corrected
 
 
-def jumps(viewer: Any, dock: Any, painted: Painted) -> list[float]:
+def jumps(viewer: Any, _: Any, painted: Painted) -> list[float]:
     """Milliseconds from the move to the painted spectrum, of single moves to pixels far apart."""
     rng, found = np.random.default_rng(0), []
     for _ in range(JUMPS):
         pause(0.08)
         y, x = (int(at) for at in rng.integers(40, SIZE - 40, 2))
-        before, begun = dock.looked, time.perf_counter()
+        before, begun = painted.shows, time.perf_counter()
         move_to(viewer, y, x)
-        wait_until(lambda before=before: dock.looked is not before and drawn(dock))
-        answered = time.perf_counter()
-        wait_until(lambda answered=answered: painted.at >= answered, 10.0)
+        wait_until(lambda before=before: painted.shows is not before and corrected(painted.shows))
         found.append(1e3 * (painted.at - begun))
     return found
 
@@ -55,7 +53,7 @@ def sweep(viewer: Any, dock: Any, painted: Painted) -> list[float]:
     """Milliseconds by which painted spectra are behind the cursor, which moves every 8 ms along a curve."""
     moved: dict[tuple[int, ...], float] = {}
     found: list[float] = []
-    last, begun = dock.looked, time.perf_counter()
+    last, begun = painted.shows, time.perf_counter()
     while (now := time.perf_counter() - begun) < SWEEP_S:
         y, x = 256 + 200 * np.sin(0.7 * now), 256 + 200 * np.cos(0.9 * now)
         move_to(viewer, round(y), round(x))
@@ -64,11 +62,9 @@ def sweep(viewer: Any, dock: Any, painted: Painted) -> list[float]:
             at = viewer.layers[0].world_to_data(dock.mouse.position[-3:])[1:]
             moved[tuple(round(float(one)) for one in at)] = step
         pause(0.008)
-        if dock.looked is not last and drawn(dock):
-            seen = time.perf_counter()
-            wait_until(lambda seen=seen: painted.at >= seen or time.perf_counter() - seen > 1, 10.0)
-            last = dock.looked
-            if last.pixel in moved and painted.at >= seen:
+        if painted.shows is not last and corrected(painted.shows):
+            last = painted.shows
+            if last.pixel in moved:
                 found.append(1e3 * (painted.at - moved[last.pixel]))
     return found
 
@@ -98,9 +94,9 @@ def spectrum_dock(viewer: Any) -> tuple[Any, Painted]:
     pause(0.5)
     heartbeat = Heartbeat()
     move_to(viewer, 100, 100)
-    wait_until(lambda: drawn(dock))
+    wait_until(lambda: corrected(dock.looked))
     print(f"  the first spectrum, loading the remover: {heartbeat.stop()}")
-    return dock, Painted(dock.plots.raman.view.viewport())
+    return dock, Painted(dock.plots.raman.view.viewport(), lambda: dock.looked)
 
 
 def cursor(folder: Path) -> None:

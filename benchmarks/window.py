@@ -41,21 +41,22 @@ class Heartbeat:
 
 
 class Painted(QObject):
-    """When a widget was painted last."""
+    """When a widget was painted last, `at`, and what it `shows` since, by a function that tells."""
 
-    def __init__(self, widget: Any) -> None:
+    def __init__(self, widget: Any, shown: Callable[[], Any] = lambda: None) -> None:
         super().__init__()
-        self.at = 0.0
+        self.at, self.shows, self._shown = 0.0, None, shown
         widget.installEventFilter(self)
 
     def eventFilter(self, _: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Note when a painting is through, and let it pass."""
         if event.type() == QEvent.Type.Paint:
-            QTimer.singleShot(0, self._note)
+            shown = self._shown()
+            QTimer.singleShot(0, lambda: self._note(shown))
         return False
 
-    def _note(self) -> None:
-        self.at = time.perf_counter()
+    def _note(self, shown: Any) -> None:
+        self.at, self.shows = time.perf_counter(), shown
 
 
 def wait_until(reached: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:

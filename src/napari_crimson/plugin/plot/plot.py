@@ -6,13 +6,14 @@ that can be dragged, the viewer's colours, and a menu (also behind the right but
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGraphicsView, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 import pyqtgraph as pg  # isort: skip  (takes the Qt binding that is there already)
 
@@ -21,6 +22,7 @@ from napari_crimson.plugin.plot.handles import Handles
 from napari_crimson.plugin.plot.line import DrawnLine, Line
 from napari_crimson.plugin.plot.menu import PlotMenu
 from napari_crimson.plugin.plot.theme import Colours, follow_theme
+from napari_crimson.plugin.soon import Soon
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -83,6 +85,8 @@ class SpectrumPlot(QWidget):
         self.view.setToolTip("Wheel to zoom, drag to move, double-click for all of it; a click on the legend hides a line.")
         self.view.setMinimumSize(200, 120)
         self.view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)  # its own wish is half a window
+        self._update_mode = self.view.viewportUpdateMode()
+        self._found_out = Soon(self, self._paint_by_itself)
         self._plot = self.view.getPlotItem()
         self._plot.ctrlMenu.setParent(self, self._plot.ctrlMenu.windowFlags())  # else it outlives the plot
         self._plot.hideButtons()
@@ -171,16 +175,17 @@ class SpectrumPlot(QWidget):
     def set_notes(self, notes: Iterable[tuple[float, float, str]]) -> None:
         """Write short upright texts above points (x, y), such as the positions of peaks, in place of earlier ones."""
         wanted = [note for note in notes if note[1] > 0 or not self._log_y]
-        while len(self._notes) > len(wanted):
-            self._plot.removeItem(self._notes.pop())
         while len(self._notes) < len(wanted):
             item = pg.TextItem(color=self.colours.text, anchor=(-0.1, 0.5), angle=90)
             item.setZValue(10)
             self._plot.addItem(item, ignoreBounds=True)
             self._notes.append(item)
-        for item, (x, y, text) in zip(self._notes, wanted, strict=True):
+        for item in self._notes[len(wanted) :]:  # kept: one more is soon wanted again, and costs a millisecond to make
+            item.setVisible(False)
+        for item, (x, y, text) in zip(self._notes, wanted, strict=False):
             item.setText(text)
             item.setPos(x, np.log10(y) if self._log_y else y)
+            item.setVisible(True)
 
     def set_y_label(self, text: str) -> None:
         """Name the vertical axis."""
@@ -209,6 +214,24 @@ class SpectrumPlot(QWidget):
         self.view.scene().prepareForPaint()
         for item in self._notes:
             item.updateTransform()
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Have all that is drawn within painted in one go, and with all else that waits to be painted in the window.
+
+        Left alone, each scene has the window painted as soon as it has found out what has changed in it; and a painting copies the
+        whole window, canvas and all, slowly without a graphics card.
+        """
+        self.view.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.NoViewportUpdate)
+        try:
+            yield
+            self.settle()
+        finally:
+            self.view.viewport().update()
+            self._found_out.start()
+
+    def _paint_by_itself(self) -> None:
+        self.view.setViewportUpdateMode(self._update_mode)
 
     def link_x(self, other: SpectrumPlot) -> None:
         """Zoom and move along x together with another plot."""

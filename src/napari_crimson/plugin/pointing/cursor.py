@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cursor", "pixel_at"]
 
-_PAUSE_MS = 30  # a mouse may report a thousand times a second
+_PAUSE_MS = 40  # a mouse may report a thousand times a second
 
 
 class Cursor(QObject):
@@ -25,7 +25,7 @@ class Cursor(QObject):
     Attributes
     ----------
     moved : Signal
-        The cursor is elsewhere: at once where it was at rest, and every 30 ms while it moves, with the newest position.
+        The cursor is elsewhere: at once where it was at rest, and every 40 ms while it moves, with the newest position.
     clicked : Signal(tuple)
         A click with Ctrl, or any click while `clicks_pin`; with the position in world coordinates.
     position : tuple of float, optional

@@ -41,6 +41,7 @@ class Newest(QObject):
         self._thread: threading.Thread | None = None
         self._started: threading.Thread | None = None
         self._closed = False
+        self._answered = threading.Event()
         self._arrived.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -54,10 +55,15 @@ class Newest(QObject):
         with self._lock:
             if self._closed:
                 return
+            self._answered.clear()
             self._tokens.setdefault(key, object())
             self._work[key] = (urgent, work())
             if self._thread is None:
                 self._thread = self._started = start_thread(self._run, "crimson-spectra")
+
+    def wait(self, seconds: float) -> None:
+        """Stand still until the next answer has been sent, or for so long; it arrives once the main thread is back in its loop."""
+        self._answered.wait(seconds)
 
     def drop(self, key: Hashable) -> None:
         """Want no more answers under a key."""
@@ -93,6 +99,7 @@ class Newest(QObject):
                         self._arrived.emit(key, token, answer)
                     except RuntimeError:  # Qt itself has gone, as when the program ends
                         self._work.clear()
+            self._answered.set()
 
     def _take(self, key: Hashable, token: object, answer: Any) -> None:
         """Hand over an answer, unless its key was dropped while it was on its way."""

@@ -58,6 +58,10 @@ class SpectrumPlots(QSplitter):
 
     def draw_cursor(self, looked: Looked, *, remover: str, uncertainty: bool, background: bool, peaks: bool) -> None:
         """Draw the spectrum under the cursor."""
+        with self.measured.at_once(), self.raman.at_once():
+            self._draw_cursor(looked, remover, uncertainty, background, peaks)
+
+    def _draw_cursor(self, looked: Looked, remover: str, uncertainty: bool, background: bool, peaks: bool) -> None:
         x = self._wavenumber
         main = looked.corrected.get(remover)
         if self.measured.isVisibleTo(self):
@@ -73,8 +77,6 @@ class SpectrumPlots(QSplitter):
             self._cursor.add(name)
         seen = looked.raw if not self.measured.isVisibleTo(self) else None if main is None else main.raman[0]
         self.raman.set_notes(find_lines(x, seen) if peaks and seen is not None else ())
-        for plot in (self.measured, self.raman):
-            plot.settle()
 
     def draw_marks(self, kind: str, found: Mapping[str, MarkSpectra]) -> None:
         """Draw the spectra of pins or of regions, in place of those drawn before."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_crimson.errors import CrimsonError
@@ -18,7 +18,6 @@ from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import SpectraSource
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.shown import band_on_axis
-from napari_crimson.plugin.soon import Soon
 from napari_crimson.plugin.spectrum.band_drive import BAND, BandDrive
 from napari_crimson.plugin.spectrum.controls import NO_REMOVER, SpectrumControls
 from napari_crimson.plugin.spectrum.live_remover import LiveRemover
@@ -35,6 +34,9 @@ __all__ = ["SpectrumWidget"]
 _CURSOR, _AROUND, _LOAD = "cursor", "around", "load"  # the keys of this work
 _HINT = "Move the cursor over the image."
 _MIN_WIDTH_PX = 400
+# Most spectra are there within this time after the cursor has moved, unless napari paints its status bar meanwhile: no Python runs while
+# its window is painted. So the main thread waits for so long, and one painting shows both.
+_HEAD_START_S = 0.015
 
 
 class SpectrumWidget(QWidget):
@@ -60,7 +62,9 @@ class SpectrumWidget(QWidget):
         self._removers: dict[str, LiveRemover] = {}
         self._told = self._place = self._part = ""
         self._watched, self._watched_stack = Watch(), Watch()
-        self._painting, self._looking_around = Soon(self, self._paint), Soon(self, self._look_around)
+        self._looking_around = QTimer(self)  # of no length: once all is painted
+        self._looking_around.setSingleShot(True)
+        self._looking_around.timeout.connect(self._look_around)
         self.newest = Newest(self._take)
         self.mouse = Cursor(napari_viewer)
         self.band = BandDrive(napari_viewer, self.plots, self.newest)
@@ -167,6 +171,7 @@ class SpectrumWidget(QWidget):
         names = {name for name in (self._chosen_remover(), "kk" if self.controls.kk.isChecked() and source.measured else "") if name}
         removers = {name: self._remover(source, name) for name in sorted(names)}
         self.newest.ask(_CURSOR, lambda: look_at(source, removers, pixel), urgent=True)
+        self.newest.wait(_HEAD_START_S)
 
     def _ask_marks(self, key: str, find: Callable[[], list[Mark]]) -> None:
         source = self._source
@@ -195,8 +200,6 @@ class SpectrumWidget(QWidget):
                 self._say()
 
     def _draw_cursor(self, looked: Looked) -> None:
-        """Draw with one painting of the dock: each copies all of the window, canvas and all, slowly without a graphics card."""
-        self.setUpdatesEnabled(False)
         controls = self.controls
         self.looked = looked
         self.plots.draw_cursor(
@@ -209,10 +212,6 @@ class SpectrumWidget(QWidget):
         place = ", ".join(f"{dim} {at}" for dim, at in zip(("t", "z", "y", "x")[-len(looked.pixel) :], looked.pixel, strict=True))
         self._place = f"{place} · loading {self._chosen_remover()} …" if looked.loading else place
         self._say()
-        self._painting.start()  # once the plots have told what they have to paint
-
-    def _paint(self) -> None:
-        self.setUpdatesEnabled(True)
         self._looking_around.start()
 
     def _look_around(self) -> None:

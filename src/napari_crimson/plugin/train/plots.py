@@ -50,14 +50,14 @@ class TrainPlots(QSplitter):
             self._points[TRAINING].append((news.step, news.loss))
         if news.validation:
             self._points[HELD_OUT].append((news.step, news.validation.error))
-        for name, points in self._points.items():
-            if points:
-                x, y = np.array(points).T
-                self.loss.set_line(name, x, y, colour=_COLOURS[name], symbols=name == HELD_OUT)
-        if self._points[HELD_OUT]:
-            (first, error), last = self._points[HELD_OUT][0], max(news.step, 1)
-            self.loss.set_line(START, [first, last], [error, error], colour=_COLOURS[START], dashed=True)
-        self.loss.settle()
+        with self.loss.at_once():
+            for name, points in self._points.items():
+                if points:
+                    x, y = np.array(points).T
+                    self.loss.set_line(name, x, y, colour=_COLOURS[name], symbols=name == HELD_OUT)
+            if self._points[HELD_OUT]:
+                (first, error), last = self._points[HELD_OUT][0], max(news.step, 1)
+                self.loss.set_line(START, [first, last], [error, error], colour=_COLOURS[START], dashed=True)
 
     def draw(self, pixel: Pixel, wavenumber: NDArray[np.float64], raw: NDArray[Any], answers: Mapping[str, NDArray[np.float32]]) -> None:
         """Draw a pixel (W,) as measured, scaled to the answers (W,), which are named `BEFORE` and `AFTER`."""

@@ -20,7 +20,6 @@ from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import Pixel, SpectraSource
 from napari_crimson.plugin.report import Report, duration
-from napari_crimson.plugin.soon import Soon
 from napari_crimson.plugin.train.form import BAR_STEPS, TrainForm
 from napari_crimson.plugin.train.job import Adaptation, News, TrainJob
 from napari_crimson.plugin.train.plots import AFTER, BEFORE, TrainPlots
@@ -50,7 +49,6 @@ class TrainWidget(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        self._painting = Soon(self, self._paint)
         self._viewer = napari_viewer
         self.pixel: Pixel | None = None
         self.form, self.plots = TrainForm(napari_viewer), TrainPlots(napari_viewer)
@@ -165,8 +163,6 @@ class TrainWidget(QWidget):
             return
         if news.validation:
             self._validations.append(news.validation)
-        self.setUpdatesEnabled(False)  # one painting for all of it: each copies the whole window, slowly without a graphics card
-        self._painting.start()
         self.plots.add(news)
         self.form.bar.setValue(BAR_STEPS * news.step // job.task.steps)
         left = f" · {duration(news.seconds_left)} left" if news.step else ""
@@ -175,9 +171,6 @@ class TrainWidget(QWidget):
             if network:
                 self._networks[name] = network
                 self._ask_pixel()
-
-    def _paint(self) -> None:
-        self.setUpdatesEnabled(True)
 
     def _errors(self) -> str:
         """The error on held-out spectra, from and to."""
