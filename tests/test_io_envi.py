@@ -52,6 +52,20 @@ def test_every_layout(tmp_path: Path, interleave: str, order: str, dtype: str) -
     np.testing.assert_array_equal(stack["wavenumber"], AXIS[::-1])
 
 
+@pytest.mark.parametrize("interleave", STORED)
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "f4", "f8"])
+def test_files_of_spectral_python(tmp_path: Path, interleave: str, order: int, dtype: str) -> None:
+    from spectral.io import envi
+
+    notes = {"wavelength": list(map(str, AXIS)), "wavelength units": "Wavenumber"}
+    envi.save_image(str(tmp_path / "a.hdr"), STACK.astype(dtype), dtype=dtype, interleave=interleave, byteorder=order, metadata=notes)
+    stack = open_stack(tmp_path / "a.hdr")
+    assert stack["cars"].dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(stack["cars"], STACK.astype(dtype)[..., ::-1])
+    np.testing.assert_array_equal(stack["wavenumber"], AXIS[::-1])
+
+
 @pytest.mark.parametrize(
     ("header", "data"),
     [("a.hdr", "a"), ("a.hdr", "a.DAT"), ("a.hdr", "a.bil"), ("a.dat.hdr", "a.dat"), ("a.HDR", "a.raw"), ("a.hdr", "a.raw")],
