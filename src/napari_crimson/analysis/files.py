@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import struct
 import zlib
 from collections.abc import Mapping
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io.lazy import check_eager
+from napari_crimson.table import write_table
 
-__all__ = ["read_labels", "text_of_number", "write_image", "write_picture", "write_regions", "write_spectra"]
+__all__ = ["read_labels", "write_image", "write_picture", "write_regions", "write_spectra"]
 
 
 def read_labels(path: Path) -> NDArray[Any]:
@@ -100,17 +100,9 @@ def _write_columns(axis: NDArray[Any], columns: Mapping[str, NDArray[Any]], path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            rows.writerow(["wavenumber_cm1", *columns])
-            for at, *values in zip(axis, *columns.values(), strict=True):
-                rows.writerow(text_of_number(value) for value in (at, *values))
+            write_table(file, ["wavenumber_cm1", *columns], [axis, *columns.values()])
     except OSError as error:
         raise _unwritable(path, error) from error
-
-
-def text_of_number(value: Any) -> str:
-    """A number of numpy as text from which any reader has the same number, in as few digits as that takes; nothing for NaN."""
-    return "" if np.isnan(value) else repr(value.item()).removesuffix(".0")
 
 
 def write_picture(rgb: NDArray[np.uint8], path: Path) -> None:

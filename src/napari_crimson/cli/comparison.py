@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_crimson.compare import TRUTH, agreements
 from napari_crimson.errors import CrimsonError
+from napari_crimson.table import write_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,14 +58,9 @@ def write_csv(result: xr.Dataset, averaged: xr.Dataset | None, path: Path) -> No
             columns |= {f"{title} {place}": values for title, values in _curves(result.isel(spectrum=at)).items()}
     else:
         columns |= _curves(averaged)
-    from napari_crimson.analysis.files import text_of_number
-
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            for row in zip(*columns.values(), strict=True):
-                writer.writerow(map(text_of_number, row))
+            write_table(file, list(columns), list(columns.values()))
     except OSError as error:
         raise CrimsonError(f"{path}: cannot be written ({error.strerror}); give another --out") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.plot.theme import PAPER
+from napari_crimson.table import write_table
 
 if TYPE_CHECKING:
     from napari_crimson.plugin.plot.plot import SpectrumPlot
@@ -92,12 +92,8 @@ def table_text(plot: SpectrumPlot, *, separator: str = ",") -> str:
                 column[np.searchsorted(every_x, line.x)] = values
                 header.append(title)
                 columns.append(column)
-    from napari_crimson.analysis.files import text_of_number
-
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(map(text_of_number, row) for row in zip(*columns, strict=True))
+    write_table(text, header, columns, separator=separator, line_end="\n")
     return text.getvalue()
 
 
