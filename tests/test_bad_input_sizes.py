@@ -236,6 +236,14 @@ def shard_of_zeros(folder: Path) -> Path:
     return folder / "a.zarr"
 
 
+def shard_of_terabytes(folder: Path) -> Path:
+    """A shard whose index tells of more bytes than there are, which would be set aside before they are read."""
+    zarr.create_array(folder / "a.zarr", data=STACK, chunks=(2, 5, 6), shards=(4, 5, 6), compressors=zarr.codecs.GzipCodec())
+    index = struct.pack("<4Q", 0, 2**41, 0, 2**41)
+    (folder / "a.zarr" / "c" / "0" / "0" / "0").write_bytes(STACK.tobytes() + bytes(numcodecs.CRC32C(location="end").encode(index)))
+    return folder / "a.zarr"
+
+
 def hdf5_stream(folder: Path) -> Path:
     """A chunk of 240 bytes, packed from 1 GiB."""
     with h5py.File(folder / "a.h5", "w") as file:
@@ -269,6 +277,12 @@ STREAMS: dict[Callable[[Path], Path], str] = {
     hdf5_stream: "a chunk packed into .* bytes that should unpack to 240; the file is damaged: copy or export it again",
     hdf5_twice: r"'/cube' is packed 2 times over; repack it \(h5repack\)",
 }
+
+
+def test_a_part_of_a_shard_that_promises_terabytes(tmp_path: Path) -> None:
+    stack = open_stack(shard_of_terabytes(tmp_path), wavenumber=(1000, 1500))
+    with refused(tmp_path, r"its index tells of bytes 0 to 2,199,023,255,552, it has \d+; is it whole\? Copy it again"):
+        stack["cars"][0, 0].compute()
 
 
 @pytest.mark.parametrize("make", STREAMS, ids=lambda make: make.__name__)

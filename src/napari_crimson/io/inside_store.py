@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from zarr.abc.store import RangeByteRequest
 from zarr.storage import LocalStore
 
 from napari_crimson.errors import CrimsonError, DamagedError
@@ -30,27 +31,31 @@ class InsideStore(LocalStore):
 
     async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
         """Get a value, if it lies in the folder."""
-        self._check(key)
+        self._check(key, byte_range)
         return self._looked_at(key, await super().get(key, prototype, byte_range), is_whole=byte_range is None)
 
     def get_sync(self, key: str, *, prototype: Any = None, byte_range: Any = None) -> Any:
         """Get a value, if it lies in the folder; of zarr 3.1.4 and later."""
-        self._check(key)
+        self._check(key, byte_range)
         return self._looked_at(key, super().get_sync(key, prototype=prototype, byte_range=byte_range), is_whole=byte_range is None)
 
     async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> Any:
         """Get parts of values, if they lie in the folder."""
         wanted = list(key_ranges)
-        for key, _ in wanted:
-            self._check(key)
+        for key, part in wanted:
+            self._check(key, part)
         values = await super().get_partial_values(prototype, wanted)
         return [self._looked_at(key, value, is_whole=part is None) for (key, part), value in zip(wanted, values, strict=True)]
 
-    def _check(self, key: str) -> None:
+    def _check(self, key: str, part: Any) -> None:
         path = self.root / key
         check_inside(path, self.root, of=self.root)
         if path.name in ZARR_FILES and path.is_file() and path.stat().st_size > _MOST_RECORD_BYTES:
             raise CrimsonError(f"{path}: {path.stat().st_size:,} bytes are too many for the description of an array or group")
+        if isinstance(part, RangeByteRequest) and path.is_file() and part.end > (size := path.stat().st_size):  # would be set aside first
+            raise DamagedError(
+                f"{path}: its index tells of bytes {part.start:,} to {part.end:,}, it has {size:,}; is it whole? Copy it again"
+            )
 
     def _looked_at(self, key: str, value: Any, *, is_whole: bool) -> Any:
         if value is not None and self.packing.codecs:
