@@ -21,6 +21,7 @@ from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.plot.handles import Handles
 from napari_crimson.plugin.plot.line import DrawnLine, Line
 from napari_crimson.plugin.plot.menu import PlotMenu
+from napari_crimson.plugin.plot.steady_view import SteadyView
 from napari_crimson.plugin.plot.theme import Colours, follow_theme
 from napari_crimson.plugin.soon import Soon
 
@@ -32,6 +33,7 @@ __all__ = ["Line", "SpectrumPlot"]
 
 _AXIS_PX = 62  # for all plots, so that linked ones stand one under the other and no number moves them
 _TOP_PX = 8  # for the upper half of a number at the top of the axis
+_NOTES_ROOM = 0.2  # of the height, for a number written upright
 _BOTTOM_PX = 5  # by which pyqtgraph lets the name of the axis hang over
 
 
@@ -80,7 +82,7 @@ class SpectrumPlot(QWidget):
         self.lines: dict[str, Line] = {}
         self._items: dict[str, DrawnLine] = {}
         self._log_y = False
-        self.view = pg.PlotWidget(enableMenu=False)
+        self.view = pg.PlotWidget(viewBox=SteadyView(enableMenu=False), enableMenu=False)
         self.view.setAccessibleName(name)
         self.view.setToolTip("Wheel to zoom, drag to move, double-click for all of it; a click on the legend hides a line.")
         self.view.setMinimumSize(200, 120)
@@ -175,6 +177,7 @@ class SpectrumPlot(QWidget):
     def set_notes(self, notes: Iterable[tuple[float, float, str]]) -> None:
         """Write short upright texts above points (x, y), such as the positions of peaks, in place of earlier ones."""
         wanted = [note for note in notes if note[1] > 0 or not self._log_y]
+        self._plot.vb.top_room = _NOTES_ROOM if wanted else 0.0
         while len(self._notes) < len(wanted):
             item = pg.TextItem(color=self.colours.text, anchor=(-0.1, 0.5), angle=90)
             item.setZValue(10)
@@ -207,7 +210,7 @@ class SpectrumPlot(QWidget):
 
     def show_all(self) -> None:
         """Zoom to all lines, and follow them."""
-        self._plot.enableAutoRange()
+        self._plot.vb.fit()
 
     def settle(self) -> None:
         """Bring the zoom up to date now, else pyqtgraph does so while it paints, and paints again."""
