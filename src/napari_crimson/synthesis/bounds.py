@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +24,10 @@ def check_bound(name: str, value: Any, default: Any) -> None:
     if isinstance(default, bool):
         fits, wanted = isinstance(value, bool), "true or false"
     elif default == ():
-        fits, wanted = _is_curve(value), f"2 to {_MOST_POINTS} pairs, (cm⁻¹, counts), cm⁻¹ rising and counts not all 0"
+        fits, wanted = (
+            _is_curve(value),
+            f"2 to {_MOST_POINTS} pairs, (cm⁻¹, counts), cm⁻¹ rising and counts not all 0, none beyond {_MOST:g}",
+        )
     elif isinstance(default, tuple):
         kind, word = (int, "whole numbers") if isinstance(default[0], int) else (float, "numbers")
         fits = isinstance(value, tuple) and len(value) == 2 and all(_is_number(v, kind) for v in value) and 0 < value[0] <= value[1] <= most
@@ -49,4 +51,4 @@ def _is_curve(value: Any) -> bool:
 
 
 def _is_number(value: Any, kind: type) -> bool:
-    return isinstance(value, int if kind is int else int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int if kind is int else int | float) and not isinstance(value, bool) and abs(value) <= _MOST

@@ -153,7 +153,7 @@ class Wide:
 
     def _measured(self, wavenumber: Tensor) -> Tensor:
         """The measured excitation (W,) on the axis, positive, maximum 1."""
-        at, counts = np.array(self.excitation).T
+        at, counts = np.array(self.excitation, dtype=np.float64).T
         curve = torch.from_numpy(np.interp(wavenumber.cpu().double().numpy(), at, counts)).to(wavenumber)
         return (curve / curve.amax()).clamp(min=1e-3)
 
