@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from napari_crimson.blocks import Region, pixels
 from napari_crimson.errors import DamagedError, UnreachableError
 from napari_crimson.faults import persist
+from napari_crimson.priority import as_here
 from napari_crimson.stopping import Heed, InSlices, outcome
 
 __all__ = ["Correct", "Loop", "Progress", "Results", "Sink", "Tally", "correct_block", "read_block", "stream"]
@@ -114,7 +115,7 @@ def stream(
     finished = sink.finished()
     todo = [block for block in range(len(regions)) if block not in finished]
     tally = Tally(regions, finished, damaged=len(sink.damaged()))
-    reader, writer = ThreadPoolExecutor(1, "crimson-read"), ThreadPoolExecutor(1, "crimson-write")
+    reader, writer = (ThreadPoolExecutor(1, name, initializer=as_here()) for name in ("crimson-read", "crimson-write"))
     pending: deque[tuple[int, int, str, Future[None]]] = deque()
     stopped = Event()
     correct = correct if heed is None else InSlices(correct, heed)

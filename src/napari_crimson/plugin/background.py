@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.garbage import hold_garbage
+from napari_crimson.plugin.patient import patiently
 from napari_crimson.plugin.preferences import keep_memory_limit
 from napari_crimson.plugin.report import Ahead, Phase, Report
 
@@ -111,7 +112,7 @@ class BackgroundJob:
     def _guarded(self) -> Generator[Any, None, None]:
         """The work, which never raises: the worker takes a RuntimeError for its own death."""
         try:
-            yield from self._work()
+            yield from patiently(self._work())
         except _CancelledError:
             pass
         except Exception as error:  # told to the user in `_finish`
@@ -128,8 +129,8 @@ class BackgroundJob:
 
     def _finish(self) -> None:
         self._release()
-        self._steps.close()  # where napari itself stopped the worker, the work is still waiting
         self._stop.set()
+        self._steps.close()  # where napari itself stopped the worker, the work goes on
         self._conclude()
         if self.ended:
             self.ended()

@@ -24,6 +24,7 @@ from napari_crimson.device import CPU_CORES, inference_dtype, is_lost, may_fall_
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
 from napari_crimson.networks.grid import network_grid, resampling_matrix
+from napari_crimson.priority import as_here
 from napari_crimson.remover.base import Remover, Spectra
 
 __all__ = ["NetworkRemover"]
@@ -177,7 +178,7 @@ class NetworkRemover(Remover):
         if len(cuts) == 1:
             yield answer(cuts[0])
             return
-        with ThreadPoolExecutor(min(len(cuts), CPU_CORES), "crimson-network") as pool:
+        with ThreadPoolExecutor(min(len(cuts), CPU_CORES), "crimson-network", initializer=as_here()) as pool:
             yield from pool.map(answer, cuts)
 
     def _on_gpu(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Spectra, Spectra]]:

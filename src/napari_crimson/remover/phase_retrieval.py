@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.priority import as_here
 from napari_crimson.remover.base import Remover, Spectra
 from napari_crimson.remover.baseline import asymmetric_baseline, knot_operators
 from napari_crimson.remover.spectral_filters import HilbertTransform, SavitzkyGolay
@@ -133,7 +134,7 @@ class PhaseRetrieval(Remover):
             y = log_amplitude(spectra[batch])
             raman[batch] = plan.correct(y, self.phase(y, plan))
 
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_WORKERS)) as pool:
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_WORKERS), initializer=as_here()) as pool:
             list(pool.map(run, range(0, len(spectra), rows)))  # listing them raises what a batch raised
         return raman, None
 
