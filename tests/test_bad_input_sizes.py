@@ -127,6 +127,46 @@ def npy_terabytes(folder: Path) -> Path:
     return folder / "a.npy"
 
 
+def npy_header(folder: Path, shape: tuple[int, ...], dtype: str = "<f8") -> Path:
+    with (folder / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return folder / "a.npy"
+
+
+def npy_empty_of_gigabytes(folder: Path) -> Path:
+    """A stack of no pixels, whose axis would be long."""
+    return npy_header(folder, (1, 0, 10**9))
+
+
+def npy_empty_and_endless(folder: Path) -> Path:
+    return npy_header(folder, (0, 99_999_999_999_999_999_999, 30))
+
+
+def hdf5_complex(folder: Path) -> Path:
+    """Nothing was ever written; its axis would take gigabytes."""
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("cube", (1, 1, 3 * 10**8), "c8", chunks=(1, 1, 1000))
+    return folder / "a.h5"
+
+
+def npz_members(folder: Path) -> Path:
+    """A minute's work to look through."""
+    with zipfile.ZipFile(folder / "a.npz", "w") as archive:
+        member = npy_header(folder, (2, 2, 0)).read_bytes()
+        for number in range(10_001):
+            archive.writestr(f"{number}.npy", member)
+    (folder / "a.npy").unlink()
+    return folder / "a.npz"
+
+
+def hdf5_depth(folder: Path) -> Path:
+    """Groups in groups, each of which costs more than the one around it."""
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_group("/".join("a" * 2000))
+        file["cube"] = STACK
+    return folder / "a.h5"
+
+
 PARTS = r"which no measurement does; if it is one, save it as \.npy, \.h5 or \.zarr, of which parts can be read"
 NEVER = "the file is damaged or was never written: acquire or export it again"
 HUGE: dict[Callable[[Path], Path], str] = {
@@ -140,6 +180,11 @@ HUGE: dict[Callable[[Path], Path], str] = {
     matlab_terabytes: r"'cube' of shape \(10000, 10000, 10000\) is said to unpack from \d+ bytes to 1.86e\+03 GiB, " + PARTS,
     winspec_terabytes: r"2147483647 frames of 65535 × 6 end at byte 1688824089677840, the file has \d+; copy it again",
     envi_terabytes: r"a\.img: .*'lines': 1000000000.* need 12000000000000000000 bytes, there are 240; it is truncated, or a\.hdr belongs",
+    npy_empty_of_gigabytes: r"shape \(1, 0, 1000000000\), expected \(\[t,\] \[z,\] y, x, wavenumber\), none empty",
+    npy_empty_and_endless: r"shape \(0, 99999999999999999999, 30\), expected .*, none empty",
+    hdf5_complex: r"complex values \(complex64\) are the result of a phase retrieval",
+    npz_members: r"holds 10,001 arrays, at most 10,000 are looked at; save the stack on its own",
+    hdf5_depth: r"groups nested more than 32 deep; copy the stack into a file of its own",
     npy_terabytes: r"shape \(1000000, 1000000, 1000\) of uint16 needs 2000000000000128 bytes, there are 368; it is truncated, copy",
 }
 

@@ -83,6 +83,9 @@ def test_a_damaged_chunk_costs_its_block_and_is_named_and_mended(file: Path, tmp
     assert "could not be read: y 16 to 31, x 32 to 47" in got.attrs["history"][-1]
     assert [entry["place"] for entry in record(result)["damaged"]] == ["y 16 to 31, x 32 to 47"]
 
+    assert run("info", result) == 0
+    assert "complete; blocks that could not be read and are NaN: 1" in capsys.readouterr().out
+
     assert run(*command) == 3  # nothing is hidden by asking again
     assert "complete already" in capsys.readouterr().out
     file.write_bytes(before)

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.printable import printable
 
-__all__ = ["BLOCK_BYTES", "PIXEL_DIMS", "as_stack", "check_axis", "make_stack", "pixel_chunks"]
+__all__ = ["BLOCK_BYTES", "PIXEL_DIMS", "as_stack", "check_axis", "check_values", "make_stack", "pixel_chunks"]
 
 PIXEL_DIMS = ("t", "z", "y", "x")
 MARKS = ("noise_model", "svd_components")  # what the preparation says of the intensities
@@ -76,18 +76,8 @@ def make_stack(
         raise CrimsonError(
             f"{source or 'data'}: the spectral axis is no row of numbers ({error}); give one in cm⁻¹ for each band"
         ) from error
-    if np.issubdtype(cars.dtype, np.complexfloating):
-        raise CrimsonError(
-            f"{source or 'data'}: complex values ({cars.dtype}) are the result of a phase retrieval, not CARS "
-            "intensities; give the measured intensities, or take the imaginary part as the answer"
-        )
-    if cars.dtype.kind not in "iufb":  # numpy counts spans of time among the integers
-        raise CrimsonError(f"{source or 'data'}: values of type {cars.dtype}, expected integers or floats; save them as such")
-    if not 1 <= len(cars.shape) <= len(PIXEL_DIMS) + 1 or prod(cars.shape) == 0:
-        raise CrimsonError(f"{source or 'data'}: shape {tuple(cars.shape)}, expected ([t,] [z,] y, x, wavenumber), none empty")
+    check_values(tuple(cars.shape), cars.dtype, source=source)
     check_axis(axis, cars.shape[-1], source=source)
-    if max(cars.shape) > _LONGEST:
-        raise CrimsonError(f"{source or 'data'}: shape {tuple(cars.shape)}, expected at most {_LONGEST:,} pixels along an axis; cut it")
 
     while len(cars.shape) < 3:
         cars = cars[None]
@@ -151,6 +141,21 @@ def as_stack(data: xr.Dataset | xr.DataArray | NDArray[Any], *, wavenumber: Arra
     if isinstance(data, xr.Dataset) and "spikes" in data and data["spikes"].dims == stack["cars"].dims[:-1]:
         stack["spikes"] = data["spikes"].variable
     return stack
+
+
+def check_values(shape: tuple[int, ...], dtype: np.dtype[Any], *, source: str = "") -> None:
+    """Raise `CrimsonError` unless `shape` and `dtype` can be those of a stack; looks at nothing else."""
+    if np.issubdtype(dtype, np.complexfloating):
+        raise CrimsonError(
+            f"{source or 'data'}: complex values ({dtype}) are the result of a phase retrieval, not CARS "
+            "intensities; give the measured intensities, or take the imaginary part as the answer"
+        )
+    if dtype.kind not in "iufb":  # numpy counts spans of time among the integers
+        raise CrimsonError(f"{source or 'data'}: values of type {dtype}, expected integers or floats; save them as such")
+    if not 1 <= len(shape) <= len(PIXEL_DIMS) + 1 or prod(shape) == 0:
+        raise CrimsonError(f"{source or 'data'}: shape {shape}, expected ([t,] [z,] y, x, wavenumber), none empty")
+    if max(shape) > _LONGEST:
+        raise CrimsonError(f"{source or 'data'}: shape {shape}, expected at most {_LONGEST:,} pixels along an axis; cut it")
 
 
 def check_axis(axis: NDArray[np.float64], length: int, /, *, source: str = "") -> None:

@@ -66,7 +66,8 @@ def describe(stack: xr.Dataset) -> list[tuple[str, str]]:
         ("source", str(stack.attrs.get("source", ""))),
     ]
     if "status" in stack.attrs:
-        lines.append(("status", str(stack.attrs["status"])))
+        lost = len(stack.attrs.get("damaged", ()))
+        lines.append(("status", f"{stack.attrs['status']}{f'; blocks that could not be read and are NaN: {lost}' if lost else ''}"))
     return lines + [("history", line) for line in stack.attrs.get("history", [])]
 
 

@@ -74,7 +74,8 @@ def choose(path: Path, candidates: Mapping[str, tuple[int, ...]], name: str | No
             raise CrimsonError(f"{path}: {'several arrays are' if hits else 'no array is'} named '{name}'; it holds {listed}")
         return hits[0]
     sizes = {key: prod(shape) for key, shape in candidates.items()}
-    largest = [key for key, size in sizes.items() if size == max(sizes.values())]
+    most = max(sizes.values())
+    largest = [key for key, size in sizes.items() if size == most]
     if len(largest) > 1:
         raise CrimsonError(f"{path}: holds several arrays, {listed}; choose one with name=")
     return largest[0]

@@ -6,6 +6,7 @@ did not choose.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import h5py
@@ -20,6 +21,8 @@ from napari_crimson.io.nist_notes import number
 from napari_crimson.io.spectral import choose_axis, is_spectral
 
 __all__ = ["datasets_in", "read"]
+
+_DEPTH, _MOST_OBJECTS, _LINKS_TOLD = 32, 50_000, 5
 
 
 def read(path: Path, name: str | None) -> Found:
@@ -39,15 +42,28 @@ def read(path: Path, name: str | None) -> Found:
 
 
 def datasets_in(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """All datasets by their path, in order; links are not followed."""
-    found: dict[str, h5py.Dataset] = {}
+    """All datasets by their path, in order; links are not followed.
 
-    def keep(name: str, item: h5py.Group | h5py.Dataset) -> None:
+    `CrimsonError` if there are too many objects, or groups are nested too deeply: each costs more than the last one.
+    """
+    found: dict[str, h5py.Dataset] = {}
+    seen = itertools.count(1)
+
+    def keep(name: str, item: h5py.Group | h5py.Dataset) -> str | None:
         if isinstance(item, h5py.Dataset) and item.shape is not None:
             found[name] = item
+        return _beyond(name, next(seen))
 
-    file.visititems(keep)
+    if beyond := file.visititems(keep):
+        raise CrimsonError(f"{file.filename}: {beyond}; copy the stack into a file of its own")
     return found
+
+
+def _beyond(name: str, number: int) -> str | None:
+    """What is too much of a file, at its object of this name and number."""
+    if name.count("/") >= _DEPTH:
+        return f"groups nested more than {_DEPTH} deep"
+    return f"more than {_MOST_OBJECTS:,} groups and datasets" if number > _MOST_OBJECTS else None
 
 
 def _scancars(path: Path, datasets: dict[str, h5py.Dataset], name: str | None) -> Found | None:
@@ -100,11 +116,12 @@ def _links(file: h5py.File) -> str:
     """Say of links, which are not followed, where they lead."""
     seen: list[str] = []
 
-    def keep(name: str, link: object) -> None:
+    def keep(name: str, link: object) -> bool | None:
         if isinstance(link, h5py.ExternalLink):
             seen.append(f"'{name}' leads to {link.filename}")
         elif isinstance(link, h5py.SoftLink):
             seen.append(f"'{name}' leads to {link.path}")
+        return len(seen) >= _LINKS_TOLD or None
 
     file.visititems_links(keep)
-    return f", only links, which are not followed ({'; '.join(seen[:5])})" if seen else ""
+    return f", only links, which are not followed ({'; '.join(seen)})" if seen else ""

@@ -27,6 +27,7 @@ from napari_crimson.io.unpacking import check_packed
 __all__ = ["read"]
 
 _MOST_HEADER_BYTES = 2**16
+_MOST_MEMBERS = 10_000
 _LOCAL_HEADER = 30  # bytes of a zip member's own header ahead of its name and extra field
 
 
@@ -55,6 +56,8 @@ def read(path: Path, name: str | None) -> Found:
 def _read_archive(path: Path, name: str | None) -> Found:
     with zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist() if info.filename.endswith(".npy")}
+        if len(members) > _MOST_MEMBERS:
+            raise CrimsonError(f"{path}: holds {len(members):,} arrays, at most {_MOST_MEMBERS:,} are looked at; save the stack on its own")
         headers = {}
         for key, info in members.items():
             with archive.open(info) as file:

@@ -93,11 +93,12 @@ def _axis(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) -
     import numpy as np
 
     from napari_crimson.io.axis import given_axis
+    from napari_crimson.stack import check_values
 
     array = next(iter(found.arrays.values()))
     shape, last = array.shape, len(array.shape) - 1
     if np.issubdtype(array.dtype, np.complexfloating) or 0 in shape:
-        return np.arange(float(shape[-1])), last, []  # make_stack says what is wrong with these
+        check_values(shape, array.dtype, source=str(path))  # which refuses these, before anything of that size is made
     values = isinstance(wavenumber, str | Path) or np.size(wavenumber) > 2 if wavenumber is not None else found.wavenumber is not None
     if last < 2 and not values:
         raise CrimsonError(
