@@ -129,7 +129,7 @@ def test_a_night_is_corrected_as_it_arrives(night: Path, monkeypatch: pytest.Mon
     whole = write(night.with_name("late.h5"), seed=3).read_bytes()
 
     def later() -> None:
-        if (out / "first.zarr").exists():
+        if (out / "first.h5.zarr").exists():
             (night / "second.h5").write_bytes(whole[:3000])  # cut short at first
             (night / "bad.h5").write_bytes(b"")
             threading.Timer(1.0, lambda: (night / "second.h5").write_bytes(whole)).start()
@@ -141,11 +141,11 @@ def test_a_night_is_corrected_as_it_arrives(night: Path, monkeypatch: pytest.Mon
         main(["correct", str(night), "--watch", "0.05", "--out", str(out), "--remover", "kk"])
     said = capsys.readouterr()
     assert end.value.code == 1
-    assert {file.name for file in out.iterdir()} == {"first.zarr", "second.zarr"}
+    assert {file.name for file in out.iterdir()} == {"first.h5.zarr", "second.h5.zarr"}
     assert "bad.h5: is empty" in said.err
     assert said.out.count("spectra/s") == 2
     expected = remove_background(open_stack(night / "second.h5"), "kk")["raman"]
-    xr.testing.assert_equal(open_stack(out / "second.zarr")["raman"].compute().drop_attrs(), expected.compute().drop_attrs())
+    xr.testing.assert_equal(open_stack(out / "second.h5.zarr")["raman"].compute().drop_attrs(), expected.compute().drop_attrs())
 
 
 def test_a_file_mended_while_one_waits_leaves_no_exit_code(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,15 +159,74 @@ def test_a_file_mended_while_one_waits_leaves_no_exit_code(night: Path, monkeypa
     assert end.value.code == 0
 
 
-def test_two_of_one_stem_get_names_of_their_own(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def watch(night: Path, *more: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(["correct", str(night), *more, "--watch", "0", "--out", str(night.with_name("out")), "--remover", "kk"])
+    return int(end.value.code or 0)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrivals, "SETTLE_S", 0.1)
     monkeypatch.setattr(arrivals, "POLL_S", 0.02)
-    os.utime(write(night / "cell.hdf5"), (1, 1))
+
+
+@pytest.mark.usefixtures("hasty")
+def test_the_same_command_goes_on_whatever_has_come_meanwhile(night: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(night / "cell.h5")
+    assert watch(night) == 0
+    os.utime(write(night / "cell.hdf5", seed=2), (1, 1))  # copied with its time: older, though it came later
+    capsys.readouterr()
+    assert watch(night) == 0
+    assert {file.name for file in night.with_name("out").iterdir()} == {"cell.h5.zarr", "cell.hdf5.zarr"}
+    assert capsys.readouterr().out.count("was complete already") == 1
+
+
+@pytest.mark.usefixtures("hasty")
+def test_stacks_of_several_folders_keep_apart(night: Path) -> None:
+    other = night.with_name("other")
+    other.mkdir()
+    write(night / "cell.h5")
+    write(other / "cell.h5", seed=2)
+    assert watch(night, str(other)) == 0
+    assert {file.name for file in night.with_name("out").iterdir()} == {"night_cell.h5.zarr", "other_cell.h5.zarr"}
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_folder_that_goes_on_arriving_is_not_taken_for_done(night: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import tifffile
+
+    pages = night / "scan"
+    pages.mkdir()
+
+    def arrive_to(last: int) -> None:
+        for number in range(last):
+            if not (pages / f"{number:03}.tif").exists():
+                tifffile.imwrite(pages / f"{number:03}.tif", np.full((8, 8), 100 + number, dtype=np.uint16))
+
+    arrive_to(20)
+    threading.Timer(0.7, arrive_to, [64]).start()
+    words = ["--watch", "0.03", "--out", str(night.with_name("out")), "--remover", "kk", "--wavenumber", "700,3200"]
     with pytest.raises(SystemExit) as end:
-        main(["correct", str(night), "--watch", "0", "--out", str(night.with_name("out")), "--remover", "kk"])
-    assert end.value.code == 0
-    assert {file.name for file in night.with_name("out").iterdir()} == {"cell.zarr", "cell.h5.zarr"}
+        main(["correct", str(night), *words])
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert "scan" in said
+    assert "20" in said
+    assert "64" in said
+
+
+def test_a_folder_is_looked_at_once_more_at_the_end(night: Path, clock: Clock) -> None:
+    zarr.create_array(night / "scan.zarr", shape=(2, 2, 8), dtype="u2")[:] = 1
+    clock.happens[3000.0] = lambda: (night / "scan.zarr" / "c" / "late").write_bytes(b"1")
+    assert [name for name, _ in arrive(night, clock, minutes=60)] == ["scan.zarr", "scan.zarr"]
+
+
+def test_what_goes_with_a_stack_may_come_later(night: Path, clock: Clock) -> None:
+    (night / "cube.hdr").write_bytes(b"ENVI\n")
+    write(night / "cell.h5")
+    clock.happens = {100.0: lambda: (night / "cube.bsq").write_bytes(b"1"), 200.0: lambda: (night / "cell.csv").write_bytes(b"1")}
+    assert [name for name, _ in arrive(night, clock)] == ["cube.hdr", "cell.h5", "cube.hdr", "cell.h5"]
 
 
 def test_nothing_is_estimated_of_what_may_arrive(night: Path) -> None:

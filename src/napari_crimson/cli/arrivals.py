@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from napari_crimson.errors import CrimsonError
@@ -16,6 +18,7 @@ __all__ = ["POLL_S", "SETTLE_S", "arrivals"]
 
 SETTLE_S = 30.0  # for which a stack must not change before it is taken for whole
 POLL_S = 5.0
+_LOOKED_AT_S = 600.0  # a folder, which may have many files, for so long after it has changed, and once at the end
 
 _BESIDE_HEADER = FORMATS["envi data"].suffixes  # the header is the stack
 _NAMED = {suffix for form in FORMATS.values() if not form.mark for suffix in form.suffixes}.difference(_BESIDE_HEADER)
@@ -40,7 +43,7 @@ def arrivals(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[Path]:
-    """Give each stack in some folders once it has not changed for `SETTLE_S`, and a file again if it changes after that.
+    """Give each stack in some folders once it has not changed for `SETTLE_S`, and again if it, or a file that goes with it, does later.
 
     What is there already comes first; those that wait come in the order of their times of change. A folder that does not answer for a
     while is waited for like one in which nothing arrives.
@@ -76,8 +79,10 @@ def _arrivals(
 ) -> Iterator[Path]:
     waiting: dict[Path, _Waiting] = {}
     changed = now()
+    at_the_end = False
     while True:
-        seen = _stacks_in(folders, apart_from={results, *(path for path, one in waiting.items() if one.given and path.is_dir())})
+        resting = {path for path, one in waiting.items() if one.given and path.is_dir() and now() - one.since > _LOOKED_AT_S}
+        seen = _stacks_in(folders, {results}, passed_over=set() if at_the_end else resting)
         for path in [path for path, one in waiting.items() if not one.given and path not in seen]:
             del waiting[path]  # moved away, or its share is
         for path, stamp in seen.items():
@@ -91,26 +96,41 @@ def _arrivals(
             yield path
             changed = now()  # work is no idleness
         if not settled:
-            if now() - changed >= max(idle_s, SETTLE_S):
+            idle = now() - changed >= max(idle_s, SETTLE_S)
+            if idle and at_the_end:
                 return
-            sleep(POLL_S)
+            at_the_end = idle  # all is looked at once more
+            if not idle:
+                sleep(POLL_S)
 
 
-def _stacks_in(folders: Sequence[Path], apart_from: Set[Path]) -> dict[Path, _Stamp]:
+def _stacks_in(folders: Sequence[Path], apart_from: Set[Path], *, passed_over: Set[Path]) -> dict[Path, _Stamp]:
     """What looks like a stack, by name at least: one that is damaged is to be told of, too."""
     found = {}
     for folder in folders:
         with suppress(OSError):  # a share that is away comes back
-            for path in sorted(folder.iterdir()):
-                if path.name.startswith(".") or path in apart_from or path.resolve() in apart_from:
-                    continue
+            names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+            stacks = [path for path in map(folder.joinpath, names) if path not in passed_over and _is_stack(path, apart_from)]
+            for path in stacks:
+                beside = [one for one in _beside(path.stem, names) if folder / one not in stacks]
                 with suppress(OSError):  # gone meanwhile
-                    if path.suffix.lower() in _NAMED or (path.suffix.lower() not in _BESIDE_HEADER and can_open(path)):
-                        found[path] = _stamp(path)
+                    found[path] = _stamp([path, *map(folder.joinpath, beside)])
     return found
 
 
-def _stamp(path: Path) -> _Stamp:
-    files = [Path(folder) / name for folder, _, names in os.walk(path) for name in names] if path.is_dir() else [path]
-    stats = [file.stat() for file in files]
+def _is_stack(path: Path, apart_from: Set[Path]) -> bool:
+    suffix = path.suffix.lower()
+    return path.resolve() not in apart_from and (suffix in _NAMED or (suffix not in _BESIDE_HEADER and can_open(path)))
+
+
+def _beside(stem: str, names: Sequence[str]) -> list[str]:
+    """Of sorted names those that go with a stack: its data, its axis."""
+    first = bisect_left(names, stem)
+    near = takewhile(lambda name: name.startswith(stem), names[first:])
+    return [name for name in near if name == stem or name.startswith(f"{stem}.")]
+
+
+def _stamp(paths: Sequence[Path]) -> _Stamp:
+    files = [Path(folder) / name for path in paths for folder, _, names in os.walk(path) for name in names]
+    stats = [file.stat() for file in (*files, *(path for path in paths if not path.is_dir()))]
     return len(stats), sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)

@@ -123,14 +123,15 @@ def orders_of(files: list[Path], folder: Path) -> list[Order]:
     ]
 
 
-def orders_to_come(files: Iterable[Path], folder: Path) -> Iterator[Order]:
-    """Order the correction of files as they come: each into a .zarr of its stem, or where that is taken, of more of its path."""
-    taken: dict[str, Path] = {}
+def orders_to_come(files: Iterable[Path], folders: list[Path], out: Path) -> Iterator[Order]:
+    """Order the correction of what comes in some folders, each into a .zarr of its whole name, whatever came before it.
+
+    Of several folders the names are joined to those of the folders, or where these have one name, to as much of their paths as it takes.
+    """
+    several = output_paths(folders, out) if len(folders) > 1 else {}
     for number, file in enumerate(files, start=1):
-        whole = "_".join(part.strip("/\\:") for part in file.resolve().parts)
-        names = (file.stem, file.name, f"{file.resolve().parent.name}_{file.name}", whole)
-        name = next(name for name in names if taken.setdefault(name.casefold(), file) == file)
-        yield Order(file=file, target=folder / f"{name}.zarr", label=f"{number} {printable(file.name)}", seen=True)
+        ahead = f"{several[file.parent].stem}_" if several else ""
+        yield Order(file=file, target=out / f"{ahead}{file.name}.zarr", label=f"{number} {printable(file.name)}", seen=True)
 
 
 def output_paths(files: list[Path], folder: Path) -> dict[Path, Path]:

@@ -89,7 +89,7 @@ def _orders_of_arrivals(folders: list[Path], out: Path, idle_s: float) -> Iterat
     """Order the correction of what arrives in some folders."""
     from napari_crimson.cli.arrivals import arrivals
 
-    return orders_to_come(arrivals(folders, idle_s, apart_from=out), out)
+    return orders_to_come(arrivals(folders, idle_s, apart_from=out), folders, out)
 
 
 def _correct_all(correct_one: Callable[[Order], Outcome], orders: Iterable[Order]) -> int:
