@@ -360,3 +360,10 @@ def test_a_list_of_parts_that_is_damaged_is_refused_before_the_library_sees_it(t
     (tmp_path / "a.h5").write_bytes(bytes(raw))
     with refused(tmp_path, r"a\.h5: the heap of texts at byte \d+ is damaged; copy or export the file again"):
         open_stack(tmp_path / "a.h5", wavenumber=(1, 2))
+
+
+def test_names_that_are_no_utf8_keep_nothing_from_being_read(tmp_path: Path) -> None:
+    path = tmp_path / "latin1.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("gr\xf6\xdfe".encode("latin-1"), data=np.arange(24.0).reshape(2, 3, 4))
+    np.testing.assert_array_equal(open_stack(path, wavenumber=(500, 3000))["cars"], np.arange(24.0).reshape(2, 3, 4))

@@ -49,7 +49,8 @@ def datasets_in(file: h5py.File) -> dict[str, h5py.Dataset]:
     found: dict[str, h5py.Dataset] = {}
     seen = itertools.count(1)
 
-    def keep(name: str, item: h5py.Group | h5py.Dataset) -> str | None:
+    def keep(name: str | bytes, item: h5py.Group | h5py.Dataset) -> str | None:
+        name = name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name  # h5py gives bytes where they are no UTF-8
         if isinstance(item, h5py.Dataset) and item.shape is not None:
             found[name] = item
         return _beyond(name, next(seen))
