@@ -238,3 +238,20 @@ def test_nothing_is_estimated_of_what_may_arrive(night: Path) -> None:
 def test_folders_are_checked_at_once(tmp_path: Path) -> None:
     with pytest.raises(CrimsonError, match="no such folder"):
         arrivals.arrivals([tmp_path / "gone"], 1.0, apart_from=tmp_path / "out")
+
+
+def test_a_folder_and_a_file_of_one_stem_do_not_go_round_for_ever(night: Path, clock: Clock) -> None:
+    zarr.create_array(night / "scan.zarr", shape=(2, 2, 8), dtype="u2")[:] = 1
+    write(night / "scan.h5")
+    assert sorted(name for name, _ in arrive(night, clock, minutes=60)) == ["scan.h5", "scan.zarr"]
+
+
+def test_results_that_lie_within_belong_to_no_stack(night: Path, clock: Clock) -> None:
+    write(night / "out.h5")
+    given = []
+    for path in arrivals.arrivals([night], 600.0, apart_from=night / "out", now=clock, sleep=clock.sleep):
+        given.append(path.name)
+        (night / "out").mkdir(exist_ok=True)
+        (night / "out" / f"{len(given)}").write_bytes(b"1")
+        assert len(given) < 5
+    assert given == ["out.h5"]

@@ -109,18 +109,20 @@ def _stacks_in(folders: Sequence[Path], apart_from: Set[Path], *, passed_over: S
     found = {}
     for folder in folders:
         with suppress(OSError):  # a share that is away comes back
-            names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-            stacks = [path for path in map(folder.joinpath, names) if path not in passed_over and _is_stack(path, apart_from)]
+            names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and path.resolve() not in apart_from)
+            stacks = [path for path in map(folder.joinpath, names) if _is_stack(path)]
             for path in stacks:
+                if path in passed_over:
+                    continue
                 beside = [one for one in _beside(path.stem, names) if folder / one not in stacks]
                 with suppress(OSError):  # gone meanwhile
                     found[path] = _stamp([path, *map(folder.joinpath, beside)])
     return found
 
 
-def _is_stack(path: Path, apart_from: Set[Path]) -> bool:
+def _is_stack(path: Path) -> bool:
     suffix = path.suffix.lower()
-    return path.resolve() not in apart_from and (suffix in _NAMED or (suffix not in _BESIDE_HEADER and can_open(path)))
+    return suffix in _NAMED or (suffix not in _BESIDE_HEADER and can_open(path))
 
 
 def _beside(stem: str, names: Sequence[str]) -> list[str]:
