@@ -119,12 +119,13 @@ def measured_stacks(folder: Path) -> list[Path]:
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "tissue_512.h5", folder / "tissue_512.zarr"]
-    if not all(path.exists() for path in paths):
+    missing = [path for path in paths if not path.exists()]
+    if missing:
         small = simulate_stack((64, 64), seed=0)
         whole = da.tile(small["cars"].data, (SIZE // 64, SIZE // 64, 1))
         spectra = {name: small[name].values for name in ("dark", "reference")}
         stack = make_stack(whole, small["wavenumber"].values, **spectra, step_um={"y": 0.5, "x": 0.5}, source="tissue")
-        for path in paths:
+        for path in missing:
             save_stack(stack, path)
     return paths
 

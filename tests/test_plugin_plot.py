@@ -338,9 +338,8 @@ def test_notes_are_written_at_their_points(plot: Any, qtbot: Any) -> None:
 def test_the_note_of_the_highest_line_is_not_cut(plot: Any, qtbot: Any) -> None:
     plot.set_notes([(float(AXIS[PEAK.argmax()]), float(PEAK.max()), "2000")])
     qtbot.wait(20)
-    (note,) = plot._notes
-    port = plot.view.getPlotItem().vb.sceneBoundingRect()
-    assert port.contains(note.sceneBoundingRect())
+    (place,) = plot._notes.places()
+    assert plot.view.getPlotItem().vb.sceneBoundingRect().contains(place)
 
 
 def test_the_height_stays_while_it_suits(plot: Any, qtbot: Any) -> None:

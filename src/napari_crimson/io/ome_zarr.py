@@ -25,8 +25,8 @@ from zarr.codecs import BloscCodec
 __all__ = ["NAMESPACE", "TILE", "bands_first", "bands_last", "create_group", "disk_dims", "fit_tile"]
 
 NAMESPACE = "crimson"
-TILE = (64, 64)  # (y, x): with as many bands 1 MiB of float32
-_BANDS = 64
+TILE = (64, 64)  # (y, x)
+_CHUNK_BYTES = 2**20  # 64 bands of float32, 128 of counts: a spectrum is read the sooner the fewer pieces it lies in
 _VERSION = "0.5"
 
 
@@ -80,10 +80,11 @@ def create_group(
     image = next((name for name in ("raman", "cars") if name in variables), next(iter(variables)))
     group = zarr.create_group(path, attributes={"ome": _multiscales(image, dims, axis, steps), NAMESPACE: dict(attrs or {})})
 
-    tile = {"y": chunks[0], "x": chunks[1], "wavenumber": _even(axis.size, _BANDS)}
     names = disk_dims(dims)
     sizes = dict(zip(dims, shape, strict=True))
     for name, dtype in variables.items():
+        bands = max(1, _CHUNK_BYTES // (TILE[0] * TILE[1] * np.dtype(dtype).itemsize))
+        tile = {"y": chunks[0], "x": chunks[1], "wavenumber": _even(axis.size, bands)}
         group.create_array(
             name,
             shape=tuple(sizes[dim] for dim in names),

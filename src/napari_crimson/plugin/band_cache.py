@@ -22,7 +22,7 @@ __all__ = ["BandCache"]
 Place = tuple[int, tuple[int, ...]]  # number of a slab along the wavenumbers, and where it is in ([t,] [z])
 
 _SLAB_BYTES = 64 * 2**20
-_DEPTH = 64  # bands: as many as a chunk of ours has
+_DEPTH = 128  # bands: as many as a chunk of counts of ours has
 _KEPT = 2  # slabs: the one that is looked at and the next
 _ROWS = 64  # read at a time, so that nobody waits long for a file that serves one reader only
 

@@ -38,24 +38,33 @@ class DrawnLine:
         self.band.setPen(pg.mkPen(None))
         self.band.setZValue(-10)
         plot.addItem(self.band)
+        self._style: tuple[Any, ...] = ()
 
     def set(self, line: Line, colour: str, width_px: float, *, log: bool) -> None:
         """Draw anew."""
+        self._set_style(line, colour, width_px)
+        drawn = np.isfinite(line.y) & (line.y > 0) if log else np.isfinite(line.y)
+        first, last = (drawn.argmax(), drawn.size - drawn[::-1].argmax()) if drawn.any() else (0, 0)
+        inner = slice(first, last)  # a path must not begin with a gap
+        self.line.setData(line.x[inner], np.where(drawn, line.y, np.nan)[inner])
+        self.band.setVisible(line.sd is not None and bool(drawn.any()))
+        if line.sd is not None:
+            self.band.setPath(_band_path(line.x[drawn], line.y[drawn], np.nan_to_num(line.sd[drawn]), log=log))
+
+    def _set_style(self, line: Line, colour: str, width_px: float) -> None:
+        """Choose pen and brush, where they are others: pyqtgraph draws anew with each of these calls."""
+        style = (line.dashed, line.symbols, colour, width_px)
+        if style == self._style:
+            return
+        self._style = style
         self.line.setPen(pg.mkPen(colour, width=width_px, style=Qt.PenStyle.DashLine if line.dashed else Qt.PenStyle.SolidLine))
         self.line.setSymbol("o" if line.symbols else None)
         self.line.setSymbolSize(5)
         self.line.setSymbolBrush(colour)
         self.line.setSymbolPen(None)
-        drawn = np.isfinite(line.y) & (line.y > 0) if log else np.isfinite(line.y)
-        first, last = (drawn.argmax(), drawn.size - drawn[::-1].argmax()) if drawn.any() else (0, 0)
-        inner = slice(first, last)  # a path must not begin with a gap
-        self.line.setData(line.x[inner], np.where(drawn, line.y, np.nan)[inner])
         shade = pg.mkColor(colour)
         shade.setAlpha(_SHADE)
         self.band.setBrush(shade)
-        self.band.setVisible(line.sd is not None and bool(drawn.any()))
-        if line.sd is not None:
-            self.band.setPath(_band_path(line.x[drawn], line.y[drawn], np.nan_to_num(line.sd[drawn]), log=log))
 
     def remove(self, plot: Any) -> None:
         """Take it from the plot."""

@@ -21,6 +21,7 @@ from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.plot.handles import Handles
 from napari_crimson.plugin.plot.line import DrawnLine, Line
 from napari_crimson.plugin.plot.menu import PlotMenu
+from napari_crimson.plugin.plot.notes import Note, Notes
 from napari_crimson.plugin.plot.steady_view import SteadyView
 from napari_crimson.plugin.plot.theme import Colours, follow_theme
 from napari_crimson.plugin.soon import Soon
@@ -103,7 +104,8 @@ class SpectrumPlot(QWidget):
         self._handles = Handles(self._plot)
         self._handles.marker.sigDragged.connect(self._marker_moved)
         self._handles.band.sigRegionChanged.connect(self._band_moved)
-        self._notes: list[Any] = []
+        self._notes = Notes()
+        self._plot.addItem(self._notes, ignoreBounds=True)
         self.readout = PlainLabel()
         self.readout.setAccessibleName(f"{name}: values under the cursor")
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -174,21 +176,11 @@ class SpectrumPlot(QWidget):
         """Show the band between two positions, or hide it."""
         self._handles.set_band(edges)
 
-    def set_notes(self, notes: Iterable[tuple[float, float, str]]) -> None:
+    def set_notes(self, notes: Iterable[Note]) -> None:
         """Write short upright texts above points (x, y), such as the positions of peaks, in place of earlier ones."""
-        wanted = [note for note in notes if note[1] > 0 or not self._log_y]
-        self._plot.vb.top_room = _NOTES_ROOM if wanted else 0.0
-        while len(self._notes) < len(wanted):
-            item = pg.TextItem(color=self.colours.text, anchor=(-0.1, 0.5), angle=90)
-            item.setZValue(10)
-            self._plot.addItem(item, ignoreBounds=True)
-            self._notes.append(item)
-        for item in self._notes[len(wanted) :]:  # kept: one more is soon wanted again, and costs a millisecond to make
-            item.setVisible(False)
-        for item, (x, y, text) in zip(self._notes, wanted, strict=False):
-            item.setText(text)
-            item.setPos(x, np.log10(y) if self._log_y else y)
-            item.setVisible(True)
+        drawn = [(x, np.log10(y) if self._log_y else y, text) for x, y, text in notes if y > 0 or not self._log_y]
+        self._plot.vb.top_room = _NOTES_ROOM if drawn else 0.0
+        self._notes.write(drawn)
 
     def set_y_label(self, text: str) -> None:
         """Name the vertical axis."""
@@ -215,8 +207,6 @@ class SpectrumPlot(QWidget):
     def settle(self) -> None:
         """Bring the zoom up to date now, else pyqtgraph does so while it paints, and paints again."""
         self.view.scene().prepareForPaint()
-        for item in self._notes:
-            item.updateTransform()
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -254,8 +244,7 @@ class SpectrumPlot(QWidget):
         self._legend.setBrush(paper)
         for _, label in self._legend.items:
             label.setText(label.text, color=colours.text)
-        for note in self._notes:
-            note.setColor(colours.text)
+        self._notes.recolour(colours.text)
         for name in self.lines:
             self._paint(name)
 

@@ -23,11 +23,21 @@ class SteadyView(pg.ViewBox):  # type: ignore[misc]
         Kept free above, for texts, in heights of what is drawn.
     """
 
-    top_room = 0.0
-
     def __init__(self, **options: Any) -> None:
-        self._fit = True
+        self._fit, self._top_room = True, 0.0
+        self._settled: Any = None  # bounds along x of what was drawn when the view last followed, and the view's
         super().__init__(**options)
+
+    @property
+    def top_room(self) -> float:
+        """As above."""
+        return self._top_room
+
+    @top_room.setter
+    def top_room(self, room: float) -> None:
+        if room != self._top_room:
+            self._top_room = room
+            self.queueUpdateAutoRange()
 
     def fit(self) -> None:
         """Follow anew, and closely."""
@@ -39,25 +49,24 @@ class SteadyView(pg.ViewBox):  # type: ignore[misc]
         bounds = super().childrenBounds(*args, **options)
         if bounds[1] is not None:
             low, high = bounds[1]
-            bounds[1] = [low, high + self.top_room * (high - low)]
+            bounds[1] = [low, high + self._top_room * (high - low)]
         return bounds
 
     def updateAutoRange(self) -> None:  # noqa: N802 - pyqtgraph's name
-        """Follow along x, and along y if need be."""
-        follows = self.state["autoRange"][1]
-        if follows and not self._fit and self._suits():
+        """Follow along x, and along y if need be; mostly neither is."""
+        follows, drawn = tuple(self.state["autoRange"]), self.childrenBounds()
+        if not self._fit and self._suits(drawn[1]):
             self.state["autoRange"][1] = False
-            try:
-                super().updateAutoRange()
-            finally:
-                self.state["autoRange"][1] = follows
-        else:
+            if self._settled == (drawn[0], self.viewRange()[0]):
+                self.state["autoRange"][0] = False
+        try:
             super().updateAutoRange()
-            self._fit = False
+        finally:
+            self.state["autoRange"][:] = follows
+        self._fit = False
+        self._settled = (drawn[0], self.viewRange()[0])
 
-    def _suits(self) -> bool:
-        """Whether what is drawn lies in the view and fills enough of it."""
-        drawn, (low, high) = self.childrenBounds()[1], self.viewRange()[1]
-        if drawn is None:
-            return True
-        return bool(low <= drawn[0] and drawn[1] <= high and drawn[1] - drawn[0] >= _LEAST_FILLED * (high - low))
+    def _suits(self, drawn: Any) -> bool:
+        """Whether what is drawn along y lies in the view and fills enough of it."""
+        low, high = self.viewRange()[1]
+        return drawn is None or bool(low <= drawn[0] and drawn[1] <= high and drawn[1] - drawn[0] >= _LEAST_FILLED * (high - low))

@@ -30,6 +30,8 @@ class Cursor(QObject):
         A click with Ctrl, or any click while `clicks_pin`; with the position in world coordinates.
     position : tuple of float, optional
         World coordinates where the cursor was last.
+    sets_off : bool
+        Whether `moved` tells of the first move after a rest.
     """
 
     moved = Signal()
@@ -38,7 +40,7 @@ class Cursor(QObject):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self.position: tuple[float, ...] | None = None
-        self.clicks_pin = False
+        self.clicks_pin = self.sets_off = False
         self._viewer = viewer
         self._waiting = False
         self._pause = QTimer(self)
@@ -60,6 +62,7 @@ class Cursor(QObject):
         self.position = tuple(event.position)
         self._waiting = True
         if not self._pause.isActive():
+            self.sets_off = True
             self._go_on()
 
     def _go_on(self) -> None:
@@ -67,6 +70,7 @@ class Cursor(QObject):
             self._waiting = False
             self._pause.start()
             self.moved.emit()
+        self.sets_off = False
 
     def _drag(self, _: Any, event: Any) -> Generator[None, None, None]:
         wanted = event.button == 1 and (self.clicks_pin or "Control" in event.modifiers)

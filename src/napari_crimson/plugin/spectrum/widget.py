@@ -36,7 +36,8 @@ _HINT = "Move the cursor over the image."
 _MIN_WIDTH_PX = 400
 # Most spectra are there within this time after the cursor has moved, unless napari paints its status bar meanwhile: no Python runs while
 # its window is painted. So the main thread waits for so long, and one painting shows both.
-_HEAD_START_S = 0.015
+_HEAD_START_S = 0.025
+_PAINTED_MS = 25  # by then a spectrum is on the screen; what its neighbours are read with would have slowed its painting
 
 
 class SpectrumWidget(QWidget):
@@ -62,8 +63,9 @@ class SpectrumWidget(QWidget):
         self._removers: dict[str, LiveRemover] = {}
         self._told = self._place = self._part = ""
         self._watched, self._watched_stack = Watch(), Watch()
-        self._looking_around = QTimer(self)  # of no length: once all is painted
+        self._looking_around = QTimer(self)
         self._looking_around.setSingleShot(True)
+        self._looking_around.setInterval(_PAINTED_MS)
         self._looking_around.timeout.connect(self._look_around)
         self.newest = Newest(self._take)
         self.mouse = Cursor(napari_viewer)
@@ -171,7 +173,8 @@ class SpectrumWidget(QWidget):
         names = {name for name in (self._chosen_remover(), "kk" if self.controls.kk.isChecked() and source.measured else "") if name}
         removers = {name: self._remover(source, name) for name in sorted(names)}
         self.newest.ask(_CURSOR, lambda: look_at(source, removers, pixel), urgent=True)
-        self.newest.wait(_HEAD_START_S)
+        if self.mouse.sets_off:
+            self.newest.wait(_HEAD_START_S)
 
     def _ask_marks(self, key: str, find: Callable[[], list[Mark]]) -> None:
         source = self._source
