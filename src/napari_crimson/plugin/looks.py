@@ -9,7 +9,7 @@ from magicgui.widgets import Container, Label
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLabel, QLineEdit, QProgressBar, QSizePolicy, QWidget
 
-__all__ = ["PlainLabel", "align_labels", "explain_rows", "fit_text", "tab_through"]
+__all__ = ["PlainLabel", "align_labels", "explain_rows", "fit_text", "move_bar", "tab_through"]
 
 _THEME = 1.25  # napari's font is larger than the one a widget has before it is docked
 
@@ -71,3 +71,10 @@ def fit_text(label: Label, *, lines: int = 1) -> None:
     text.setAlignment(Qt.AlignmentFlag.AlignLeft | (Qt.AlignmentFlag.AlignVCenter if lines == 1 else Qt.AlignmentFlag.AlignTop))
     text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     text.setMinimumHeight(round(_THEME * lines * text.fontMetrics().lineSpacing()))
+
+
+def move_bar(bar: QProgressBar, value: int) -> None:
+    """Set a bar, to be seen with the next painting: by itself it has the whole window painted at once."""
+    bar.setUpdatesEnabled(False)
+    bar.setValue(value)
+    bar.setUpdatesEnabled(True)

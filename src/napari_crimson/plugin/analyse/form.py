@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QProgressBar, QP
 from napari_crimson.plugin.analyse.pages import PAGES, Page, UnmixPage
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import axis_of_layer
-from napari_crimson.plugin.looks import PlainLabel
+from napari_crimson.plugin.looks import PlainLabel, move_bar
 from napari_crimson.plugin.plot.plot import SpectrumPlot
 from napari_crimson.plugin.report import Report
 from napari_crimson.plugin.stack_layers import is_corrected, is_stack, variable_of
@@ -73,7 +73,7 @@ class AnalyseForm:
         for widget in (self.stack, self.what, *self.pages):
             widget.setEnabled(not busy)
         part = 1.0 if report.phase == "complete" else report.ahead.part if busy and report.ahead else 0.0
-        self.bar.setValue(round(_STEPS * part))
+        move_bar(self.bar, round(_STEPS * part))
         doing = report.ahead.doing if report.ahead else "reading the stack"
         plain = {"failed": f"Stopped: {report.error}", "cancelled": "Cancelled; nothing was added."}
         plain |= {"complete": outcome.said if outcome else ""}

@@ -14,7 +14,7 @@ from napari_crimson.plugin.check.job import CheckJob
 from napari_crimson.plugin.docks import end_with_its_dock
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import stack_from_layer
-from napari_crimson.plugin.looks import PlainLabel
+from napari_crimson.plugin.looks import PlainLabel, move_bar
 from napari_crimson.plugin.report import Report, part_done, status_text
 from napari_crimson.plugin.stack_layers import is_corrected, is_measured
 
@@ -93,7 +93,7 @@ class CheckWidget(QWidget):
         self.cancel_button.setEnabled(busy)
         for box in (self.answer, self.measured):
             box.setEnabled(not busy)
-        self.bar.setValue(_STEPS if report.phase == "complete" else int(_STEPS * part_done(report)))
+        move_bar(self.bar, _STEPS if report.phase == "complete" else int(_STEPS * part_done(report)))
         plain = {"starting": "Reading a sample of the pixels …", "cancelled": "Cancelled; nothing was added.", "complete": self._summary()}
         self.status.setText(plain.get(report.phase) or status_text(report).replace("Preparing: ", ""))
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QProgressBar, QP
 
 from napari_crimson.plugin.axis.dialog import ask_for_axis
 from napari_crimson.plugin.layer_box import LayerBox
-from napari_crimson.plugin.looks import PlainLabel
+from napari_crimson.plugin.looks import PlainLabel, move_bar
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.prepare.steps_editor import StepsEditor
 from napari_crimson.plugin.report import Report, part_done, status_text
@@ -60,7 +60,7 @@ class PrepareForm:
         self.cancel.setEnabled(busy)
         for widget in (self.stack, self.axis, self.editor, self.choose, self.load):
             widget.setEnabled(not busy)
-        self.bar.setValue(int(_STEPS * part_done(report)))
+        move_bar(self.bar, int(_STEPS * part_done(report)))
         plain = {"starting": "Reading the stack …", "cancelled": "Cancelled; nothing was added."}
         self.status.setText(plain.get(report.phase) or status_text(report))
 

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QProgressBar, QPushButton, QSlider, QSpinBox, QWidget
 
-from napari_crimson.plugin.looks import PlainLabel
+from napari_crimson.plugin.looks import PlainLabel, move_bar
 from napari_crimson.plugin.plot.map_view import MapView
 from napari_crimson.plugin.plot.plot import SpectrumPlot
 from napari_crimson.plugin.prepare.svd_job import Parts, SVDJob
@@ -200,7 +200,7 @@ class SVDDialog(QDialog):
     def _report(self, report: Report) -> None:
         over = report.phase in ("complete", "cancelled", "failed")
         self.cancel.setEnabled(not over)
-        self.bar.setValue(_STEPS if report.phase == "complete" else int(_STEPS * part_done(report)))
+        move_bar(self.bar, _STEPS if report.phase == "complete" else int(_STEPS * part_done(report)))
         self.status.setText(
             {"starting": "Reading the stack …", "cancelled": "Cancelled.", "complete": _EXPLAINED}.get(report.phase, status_text(report))
         )

@@ -11,7 +11,7 @@ from napari_crimson.plugin.report import Report, part_done
 
 __all__ = ["Activity"]
 
-_STEPS = 1000
+_STEPS = 100  # napari paints its window with each
 
 
 class Activity:

@@ -8,7 +8,7 @@ from magicgui.widgets import Container, Label, ProgressBar, PushButton
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import stack_from_layer
-from napari_crimson.plugin.looks import align_labels, explain_rows, fit_text
+from napari_crimson.plugin.looks import align_labels, explain_rows, fit_text, move_bar
 from napari_crimson.plugin.remove.job import tell
 from napari_crimson.plugin.remove.plan_line import PlanLine
 from napari_crimson.plugin.remove.preview import PreviewJob, visible_region
@@ -126,13 +126,13 @@ class RemoveWidget(RemovalRecipe):
     def _report(self, report: Report) -> None:
         """Show how far the run is."""
         self._cancel_button.enabled = report.phase in _GOING
-        self._bar.value = int(_STEPS * part_done(report))
+        move_bar(self._bar.native, int(_STEPS * part_done(report)))
         self._status.value = status_text(report)
 
     def _report_preview(self, report: Report) -> None:
         self._preview_button.text = _STOP_PREVIEW if report.phase in _GOING else _PREVIEW
         if not self.running:
-            self._bar.value = int(_STEPS * part_done(report))
+            move_bar(self._bar.native, int(_STEPS * part_done(report)))
             self._status.value = f"Preview. {status_text(report)}"
         if report.phase == "complete" and self._plan_line:
             self._plan_line.renew()

@@ -16,6 +16,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.pixels import choose_pixels
 from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.docks import end_with_its_dock
+from napari_crimson.plugin.looks import move_bar
 from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import Pixel, SpectraSource
@@ -145,12 +146,12 @@ class TrainWidget(QWidget):
         self.form.set_busy(busy=busy)
         self.form.save.setEnabled(found and not busy)
         if report.phase == "starting":
-            self.form.bar.setValue(0)
+            move_bar(self.form.bar, 0)
             self.form.status.setText(f"Loading {self.form.start.currentText()} and the reference …")
         elif report.phase == "failed":
             self.form.status.setText(f"Stopped: {report.error}")
         elif report.phase == "complete":
-            self.form.bar.setValue(BAR_STEPS)
+            move_bar(self.form.bar, BAR_STEPS)
             self.form.status.setText(f"Complete. {self._errors()}\nLook at the pixel, and save it to use it.")
         elif found:
             self.form.status.setText(f"Cancelled. {self._errors()}\nThe best so far can be saved.")
@@ -164,7 +165,7 @@ class TrainWidget(QWidget):
         if news.validation:
             self._validations.append(news.validation)
         self.plots.add(news)
-        self.form.bar.setValue(BAR_STEPS * news.step // job.task.steps)
+        move_bar(self.form.bar, BAR_STEPS * news.step // job.task.steps)
         left = f" · {duration(news.seconds_left)} left" if news.step else ""
         self.form.status.setText(f"Step {news.step} of {job.task.steps} on {news.device}{left}\n{self._errors()}")
         for name, network in ((BEFORE, news.before), (AFTER, news.after)):
