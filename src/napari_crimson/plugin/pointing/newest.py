@@ -14,11 +14,13 @@ __all__ = ["Newest", "Work"]
 
 Work = Callable[[], Iterator[Any]]  # each step gives an answer, or None where there is nothing to show yet
 
+_LINGER_S = 2.0  # a moving cursor soon asks again, and a thread takes long to start where all cores are busy
+
 _ending: list[tuple[Newest, threading.Thread]] = []  # a QObject must not die in another thread than its own
 
 
 class Newest(QObject):
-    """Does the newest work under each key, one step at a time, in a thread that is there while there is work.
+    """Does the newest work under each key, one step at a time, in a thread that is there while there is work, and a little longer.
 
     Work asked for under a key replaces what was asked before and has not begun, or is between two steps; the step in work
     still answers, so that a cursor that never rests sees spectra all the same. Urgent work goes ahead of the rest between any two of its
@@ -35,7 +37,7 @@ class Newest(QObject):
     def __init__(self, answer: Callable[[Hashable, Any], None]) -> None:
         super().__init__()
         self._answer: Callable[[Hashable, Any], None] | None = answer
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._work: dict[Hashable, tuple[bool, Iterator[Any]]] = {}
         self._tokens: dict[Hashable, object] = {}  # another for a key that has been dropped meanwhile
         self._thread: threading.Thread | None = None
@@ -58,6 +60,7 @@ class Newest(QObject):
             self._answered.clear()
             self._tokens.setdefault(key, object())
             self._work[key] = (urgent, work())
+            self._lock.notify_all()
             if self._thread is None:
                 self._thread = self._started = start_thread(self._run, "crimson-spectra")
 
@@ -77,6 +80,7 @@ class Newest(QObject):
             self._closed, self._answer = True, None
             self._work.clear()
             self._tokens.clear()
+            self._lock.notify_all()
         _ending[:] = [(one, thread) for one, thread in _ending if thread.is_alive()]
         if self._started is not None and self._started.is_alive():
             _ending.append((self, self._started))
@@ -84,6 +88,7 @@ class Newest(QObject):
     def _run(self) -> None:
         while True:
             with self._lock:
+                self._lock.wait_for(lambda: self._closed or self._work, _LINGER_S)
                 if self._closed or not self._work:
                     self._thread = None
                     return

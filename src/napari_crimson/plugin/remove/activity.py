@@ -6,12 +6,14 @@ import io
 from collections.abc import Callable
 
 from napari.utils.progress import cancelable_progress
+from qtpy.QtCore import QTimer
 
 from napari_crimson.plugin.report import Report, part_done
 
 __all__ = ["Activity"]
 
-_STEPS = 100  # napari paints its window with each
+_STEPS = 1000
+_EVERY_MS = 500  # napari paints its window each time, and lets other events in
 
 
 class Activity:
@@ -28,21 +30,26 @@ class Activity:
     def __init__(self, title: str, cancel: Callable[[], object]) -> None:
         # with miniters at 1, tqdm's own thread leaves the bar alone: it would write into the window after 10 s without news
         self._bar = _Bar(total=_STEPS, desc=title, cancel_callback=cancel, file=io.StringIO(), miniters=1)
-        self._showing, self._at = False, 0
+        self._at = 0
+        self._due = QTimer()
+        self._due.setSingleShot(True)
+        self._due.setInterval(_EVERY_MS)
+        self._due.timeout.connect(self._draw)
 
     def show(self, report: Report) -> None:
-        """Show how far the run is."""
+        """Show how far the run is, before long."""
         self._at = int(_STEPS * part_done(report))
-        if self._showing:  # napari lets other events in while it draws
-            return
-        self._showing = True
-        while self._bar.n != self._at and not self._bar.disable:
-            self._bar.update(self._at - self._bar.n)
-        self._showing = False
+        if not self._due.isActive():
+            self._due.start()
 
     def close(self) -> None:
         """Leave the list."""
+        self._due.stop()
         self._bar.close()
+
+    def _draw(self) -> None:
+        if self._bar.n != self._at and not self._bar.disable:
+            self._bar.update(self._at - self._bar.n)
 
 
 class _Bar(cancelable_progress):  # type: ignore[misc]
