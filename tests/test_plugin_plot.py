@@ -6,6 +6,7 @@ import csv
 import gc
 import weakref
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +341,47 @@ def test_the_note_of_the_highest_line_is_not_cut(plot: Any, qtbot: Any) -> None:
     qtbot.wait(20)
     (place,) = plot._notes.places()
     assert plot.view.getPlotItem().vb.sceneBoundingRect().contains(place)
+
+
+def test_notes_grow_with_the_picture(plot: Any, qtbot: Any) -> None:
+    from qtpy.QtGui import QImage, QPainter
+
+    def written(scale: int) -> int:
+        scene = plot.view.scene()
+        images = []
+        for notes in ([(2600, 0.5, "2600")], []):
+            plot.set_notes(notes)
+            qtbot.wait(20)
+            image = QImage(scene.sceneRect().size().toSize() * scale, QImage.Format.Format_RGB32)
+            image.fill(0)
+            painter = QPainter(image)
+            scene.render(painter)
+            painter.end()
+            images.append(np.frombuffer(image.constBits(), np.uint8).astype(int))
+        return int((np.abs(images[0] - images[1]) > 60).sum())
+
+    plot.view.getPlotItem().vb.setRange(xRange=(500, 3500), yRange=(0, 1.5))  # so that the room for them changes nothing
+    once, thrice = written(1), written(3)
+    assert once > 30
+    assert 5 * once < thrice < 14 * once
+
+
+def test_numbers_of_a_logarithmic_axis_stay_apart(plot: Any, qtbot: Any) -> None:
+    from qtpy.QtGui import QImage, QPainter
+
+    plot.log_y = True
+    plot.view.setFixedHeight(160)
+    axis = plot.view.getPlotItem().getAxis("left")
+    for decades in (0.5, 1, 2, 4):
+        plot.view.getPlotItem().vb.setYRange(0, decades, padding=0)
+        qtbot.wait(20)
+        image = QImage(10, 10, QImage.Format.Format_RGB32)
+        painter = QPainter(image)
+        _, _, texts = axis.generateDrawSpecs(painter)
+        painter.end()
+        places = sorted((place for place, _, text in texts if text), key=lambda place: place.top())
+        assert len(places) > 1
+        assert all(upper.bottom() <= lower.top() + 3 for upper, lower in pairwise(places))
 
 
 def test_the_height_stays_while_it_suits(plot: Any, qtbot: Any) -> None:

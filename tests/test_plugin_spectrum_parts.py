@@ -188,6 +188,8 @@ def test_lines_are_found_above_noise_and_told_apart() -> None:
     found = find_lines(axis, spectrum)
     assert_allclose([at for at, _, _ in found], [1004, 1655, 2853], atol=6)  # two too near for two numbers have one
     assert found[0][2] == f"{found[0][0]:.0f}"
+    above = find_lines(axis, spectrum, np.full(axis.size, 0.25))  # numbers stand on the band of uncertainty
+    assert_allclose([height for _, height, _ in above], [height + 0.25 for _, height, _ in found])
     assert not find_lines(axis, np.random.default_rng(1).normal(0, 0.01, axis.size))
     assert not find_lines(axis, np.full(axis.size, np.nan))
 

@@ -23,7 +23,8 @@ __all__ = ["DIFFERENCE", "UNEXPLAINED", "CompareControls"]
 
 DIFFERENCE, UNEXPLAINED = "difference", "unexplained"
 _CHECKED = ("cnn", "rnn", "kk")
-_ROWS = 2  # of the list of removers, without scrolling
+_SPACING_PX = 3
+_ROWS = 3  # of the list of removers, without scrolling
 
 
 class CompareControls(QWidget):
@@ -98,14 +99,15 @@ class CompareControls(QWidget):
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Checked if name in checked else Qt.CheckState.Unchecked)
             self.removers.addItem(item)
+        row = self.removers.sizeHintForRow(0) + 2 * _SPACING_PX
+        self.removers.setFixedHeight(_ROWS * row + 2 * self.removers.frameWidth())
         blocker.unblock()
 
     def _set_up_removers(self) -> None:
         self.removers.setFlow(QListWidget.Flow.LeftToRight)
         self.removers.setWrapping(True)
         self.removers.setResizeMode(QListWidget.ResizeMode.Adjust)
-        self.removers.setSpacing(3)
-        self.removers.setFixedHeight(round(_ROWS * 2 * self.removers.fontMetrics().height()))
+        self.removers.setSpacing(_SPACING_PX)
 
     def _lay_out(self) -> None:
         form = QFormLayout(self)

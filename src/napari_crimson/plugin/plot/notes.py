@@ -60,7 +60,7 @@ class Notes(pg.GraphicsObject):  # type: ignore[misc]
             found.append(QRectF(at.x() - wide / 2, at.y() - _GAP_PX - high, wide, high))
         return found
 
-    def paint(self, painter: Any, *_: Any) -> None:
+    def paint(self, painter: Any, *args: Any) -> None:
         """Draw them, also where a picture is made larger or smaller than the screen."""
         to_scene = self.sceneTransform()
         to_picture = to_scene.inverted()[0] * painter.transform()

@@ -20,6 +20,7 @@ import pyqtgraph as pg  # isort: skip  (takes the Qt binding that is there alrea
 from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.plot.handles import Handles
 from napari_crimson.plugin.plot.line import DrawnLine, Line
+from napari_crimson.plugin.plot.log_axis import ValueAxis
 from napari_crimson.plugin.plot.menu import PlotMenu
 from napari_crimson.plugin.plot.notes import Note, Notes
 from napari_crimson.plugin.plot.steady_view import SteadyView
@@ -52,6 +53,10 @@ class SpectrumPlot(QWidget):
     legend_px : (int, int), optional
         Where the legend is at first: pixels from the left and from the top, or, negative, from the right and the bottom.
         None hides it.
+    legend_columns : int
+        Names beside one another in it.
+    room_above : float
+        Kept free above the lines, for the legend, in their height.
 
     Attributes
     ----------
@@ -75,6 +80,8 @@ class SpectrumPlot(QWidget):
         x_label: str = "Raman shift (cm⁻¹)",
         y_label: str = "",
         legend_px: tuple[int, int] | None = (-5, 5),
+        legend_columns: int = 1,
+        room_above: float = 0.0,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -82,8 +89,8 @@ class SpectrumPlot(QWidget):
         self.x_label = x_label
         self.lines: dict[str, Line] = {}
         self._items: dict[str, DrawnLine] = {}
-        self._log_y = False
-        self.view = pg.PlotWidget(viewBox=SteadyView(enableMenu=False), enableMenu=False)
+        self._log_y, self._room = False, room_above
+        self.view = pg.PlotWidget(viewBox=SteadyView(enableMenu=False), enableMenu=False, axisItems={"left": ValueAxis("left")})
         self.view.setAccessibleName(name)
         self.view.setToolTip("Wheel to zoom, drag to move, double-click for all of it; a click on the legend hides a line.")
         self.view.setMinimumSize(200, 120)
@@ -91,6 +98,7 @@ class SpectrumPlot(QWidget):
         self._update_mode = self.view.viewportUpdateMode()
         self._found_out = Soon(self, self._paint_by_itself)
         self._plot = self.view.getPlotItem()
+        self._plot.vb.top_room = room_above
         self._plot.ctrlMenu.setParent(self, self._plot.ctrlMenu.windowFlags())  # else it outlives the plot
         self._plot.hideButtons()
         self._plot.layout.setContentsMargins(1, _TOP_PX, 4, _BOTTOM_PX)
@@ -99,7 +107,7 @@ class SpectrumPlot(QWidget):
         for side in ("bottom", "left"):
             self._plot.getAxis(side).enableAutoSIPrefix(False)
         self._plot.getAxis("left").setWidth(_AXIS_PX)
-        self._legend = self._plot.addLegend(offset=legend_px or (0, 0))
+        self._legend = self._plot.addLegend(offset=legend_px or (0, 0), colCount=legend_columns)
         self._legend.setVisible(legend_px is not None)
         self._handles = Handles(self._plot)
         self._handles.marker.sigDragged.connect(self._marker_moved)
@@ -179,7 +187,7 @@ class SpectrumPlot(QWidget):
     def set_notes(self, notes: Iterable[Note]) -> None:
         """Write short upright texts above points (x, y), such as the positions of peaks, in place of earlier ones."""
         drawn = [(x, np.log10(y) if self._log_y else y, text) for x, y, text in notes if y > 0 or not self._log_y]
-        self._plot.vb.top_room = _NOTES_ROOM if drawn else 0.0
+        self._plot.vb.top_room = max(self._room, _NOTES_ROOM if drawn else 0.0)
         self._notes.write(drawn)
 
     def set_y_label(self, text: str) -> None:

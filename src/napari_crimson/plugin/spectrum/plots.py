@@ -76,7 +76,8 @@ class SpectrumPlots(QSplitter):
             self.raman.set_line(name, x, corrected.raman[0], sd=None if sd is None else sd[0], colour="text", dashed=name != remover)
             self._cursor.add(name)
         seen = looked.raw if not self.measured.isVisibleTo(self) else None if main is None else main.raman[0]
-        self.raman.set_notes(find_lines(x, seen) if peaks and seen is not None else ())
+        spread = main.uncertainty[0] if uncertainty and main and main.uncertainty is not None else None
+        self.raman.set_notes(find_lines(x, seen, spread) if peaks and seen is not None else ())
 
     def draw_marks(self, kind: str, found: Mapping[str, MarkSpectra]) -> None:
         """Draw the spectra of pins or of regions, in place of those drawn before."""
@@ -108,8 +109,10 @@ class SpectrumPlots(QSplitter):
             plot.set_band(edges)
 
 
-def find_lines(wavenumber: NDArray[np.float64], spectrum: NDArray[Any], *, most: int = 8) -> list[tuple[float, float, str]]:
-    """Find the most prominent lines of a spectrum (W,), with their wavenumbers as text: above noise and small ripples."""
+def find_lines(
+    wavenumber: NDArray[np.float64], spectrum: NDArray[Any], spread: NDArray[Any] | None = None, *, most: int = 8
+) -> list[tuple[float, float, str]]:
+    """Find the most prominent lines of a spectrum (W,), above noise and small ripples: where, how high with its spread (W,), and a text."""
     from scipy.signal import find_peaks
 
     finite = np.isfinite(spectrum)
@@ -123,7 +126,8 @@ def find_lines(wavenumber: NDArray[np.float64], spectrum: NDArray[Any], *, most:
     for one in at[np.argsort(found["prominences"])[::-1]]:
         if len(chosen) < most and all(abs(x[one] - x[other]) >= apart for other in chosen):
             chosen.append(int(one))
-    return [(float(x[one]), float(y[one]), f"{x[one]:.0f}") for one in sorted(chosen)]
+    top = y if spread is None else y + np.nan_to_num(np.asarray(spread, dtype=np.float64)[finite])
+    return [(float(x[one]), float(top[one]), f"{x[one]:.0f}") for one in sorted(chosen)]
 
 
 def _set_or_remove(plot: SpectrumPlot, name: str, x: NDArray[np.float64], spectra: NDArray[Any] | None) -> None:

@@ -30,8 +30,15 @@ class TrainPlots(QSplitter):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(Qt.Orientation.Vertical)
-        self.loss = SpectrumPlot(viewer, name="Loss", x_label="Step", y_label="error", legend_px=(5, -5))
-        self.spectra = SpectrumPlot(viewer, name="Before and after", y_label="Im χ<sub>R</sub> / χ<sub>NR</sub>", legend_px=(5, 5))
+        self.loss = SpectrumPlot(viewer, name="Loss", x_label="Step", y_label="error", legend_px=(5, 1), legend_columns=3, room_above=0.35)
+        self.spectra = SpectrumPlot(
+            viewer,
+            name="Before and after",
+            y_label="Im χ<sub>R</sub> / χ<sub>NR</sub>",
+            legend_px=(5, 1),
+            legend_columns=2,
+            room_above=0.5,
+        )
         self.loss.log_y = True
         for plot in (self.loss, self.spectra):
             self.addWidget(plot)
