@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nobody's own preferences are read or written.
 _SETTINGS = tempfile.TemporaryDirectory(prefix="crimson-tests-")
 os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "settings.yaml")
+os.environ["CRIMSON_MEASURED"] = str(Path(_SETTINGS.name) / "measured.json")
 os.environ["CRIMSON_WEIGHTS"] = str(Path(_SETTINGS.name) / "weights")
 pytest.register_assert_rewrite("refusing")  # what it finds is told as in a test
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,8 @@ from napari_crimson import open_stack, remove_background
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
 from napari_crimson.remover import load_remover, network
-from napari_crimson.remover.network import NetworkRemover, _cut
+from napari_crimson.remover.network import NetworkRemover
+from napari_crimson.remover.passes import Passes
 from refusing import refused, unchanged
 
 AXIS = np.linspace(600.0, 3400.0, 300)
@@ -86,15 +88,46 @@ def test_constant_and_clipped_spectra_get_no_answer_and_leave_the_others_alone(r
     assert "2 of 5 pixels hold no spectrum" in done.attrs["history"][-1]
 
 
-@pytest.mark.parametrize("size", [1, 7, 32, 64, 160])
-def test_batches_hold_each_spectrum_once_and_are_not_of_a_few(size: int) -> None:
-    for count in [*range(1, 400), 5000]:
-        sizes = [cut.stop - cut.start for cut in _cut(count, size)]
-        assert [cut.start for cut in _cut(count, size)] == np.cumsum([0, *sizes[:-1]]).tolist()
+@pytest.mark.parametrize("size", [1, 7, 32, 64])
+def test_passes_hold_each_spectrum_once_and_are_not_of_a_few(size: int) -> None:
+    passes = Passes("none that was tried")
+    for count in [*range(1, 400), 1300, 5000]:
+        cuts = passes.cut(count, 64_000 // size)
+        sizes = [cut.stop - cut.start for cut in cuts]
+        assert [cut.start for cut in cuts] == np.cumsum([0, *sizes[:-1]]).tolist()
         assert sum(sizes) == count
-        assert max(sizes) < max(size, 64) + 16
-        assert all(one == size or 16 <= one < 80 for one in sizes) or min(count, size) < 16 or count < 16
-        assert sizes[: max(0, count // size - 1)] == [size] * max(0, count // size - 1)
+        assert max(sizes) <= max(2 * size, 80)
+        assert all(one == size or one >= 16 for one in sizes) or min(count, size) < 16
+
+
+def test_the_length_of_a_pass_is_found_out_on_the_work_itself_and_kept(remover: NetworkRemover, tmp_path: Path) -> None:
+    many = np.random.default_rng(2).uniform(500, 5000, (6000, 300)).astype(np.float32)
+    usual = np.concatenate([remover(many[start : start + 1000], AXIS) for start in range(0, 6000, 1000)])  # too few to try
+    network = Counting(remover.network)
+    remover.network = network  # type: ignore[assignment]
+    np.testing.assert_array_equal(remover(many, AXIS), usual)
+    assert len(set(network.sizes)) >= 4
+    chosen = network.sizes.copy()
+    network.sizes.clear()
+    np.testing.assert_array_equal(remover(many, AXIS), usual)
+    (length,) = set(network.sizes[:-5])
+    assert length in chosen
+    network.sizes.clear()
+    Path(os.environ["CRIMSON_MEASURED"]).write_text("{ no JSON")
+    np.testing.assert_array_equal(remover(many[:700], AXIS), usual[:700])
+
+
+class Counting(torch.nn.Module):
+    """A network that notes how many spectra each pass has."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.sizes: list[int] = []
+
+    def forward(self, cars: torch.Tensor, *rest: torch.Tensor) -> object:
+        self.sizes.append(len(cars))
+        return self.network(cars, *rest)
 
 
 class Failing(torch.nn.Module):

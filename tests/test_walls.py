@@ -21,6 +21,7 @@ GUI = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph", "vispy", "PySide6",
 TORCH_ROOMS = {
     "networks",
     "physics",
+    "processor",
     "synthesis",
     "weights",
     "training",

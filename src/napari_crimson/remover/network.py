@@ -10,7 +10,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,13 @@ from napari_crimson.networks import Network, build
 from napari_crimson.networks.grid import network_grid, resampling_matrix
 from napari_crimson.priority import as_here
 from napari_crimson.remover.base import Remover, Spectra
+from napari_crimson.remover.passes import Passes
 
 __all__ = ["NetworkRemover"]
 
 _log = logging.getLogger(__name__)
 
-# Spectra times points of one pass. A CPU is fastest while a layer's activations stay in its cache; a GPU wants many.
-_CPU_POINTS = 64 * 1000
-_GPU_POINTS = 8192 * 1000
-_FEW, _MIDDLING = 16, 64  # spectra of a batch
+_GPU_POINTS = 8192 * 1000  # spectra times points of one pass, at most
 _FEWEST_TRUSTED = 128
 _CLIPPED_POINTS = 6  # neighbours at the very same maximum: a detector or converter at its end
 
@@ -83,7 +80,8 @@ class NetworkRemover(Remover):
             raise CrimsonError(
                 f"{device} cannot take the network: {what}; close the programs that use it (nvidia-smi lists them), or take device='cpu'"
             ) from error
-        self._points = _CPU_POINTS if device == "cpu" else _GPU_POINTS
+        self._points = _GPU_POINTS
+        self._passes = Passes(f"{self.card['network']} {self.card.get('arguments', {})}, {self.dtype}")
         self._axis: _Axis | None = None
 
     @classmethod
@@ -166,13 +164,10 @@ class NetworkRemover(Remover):
 
     def _on_cores(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Spectra, Spectra]]:
         """Run the network over batches, one to a core at a time."""
-        size = max(1, self._points // axis.grid.numel())
-        if len(spectra) < size * CPU_CORES:  # a slice of a block: each core has a share of it
-            size = min(size, _MIDDLING, max(_FEW, -(-len(spectra) // CPU_CORES)))
-        cuts = _cut(len(spectra), size)
+        cuts = self._passes.cut(len(spectra), axis.grid.numel())
 
         def answer(rows: slice) -> tuple[slice, Spectra, Spectra]:
-            with one_core():
+            with one_core(), self._passes.timed(rows):
                 return rows, *self._run(spectra[rows], axis, reference)
 
         if len(cuts) == 1:
@@ -231,21 +226,6 @@ def _try(network: Network, device: str) -> None:
     spectrum = torch.ones(1, _FEWEST_TRUSTED, device=device)
     with torch.inference_mode():
         network(spectrum, torch.linspace(800.0, 1800.0, _FEWEST_TRUSTED, device=device), spectrum)
-
-
-def _cut(count: int, size: int) -> list[slice]:
-    """Cut `count` spectra into batches of `size` and smaller ones, none of them of a few spectra where it can be helped.
-
-    A product of a few rows is worked out in another order than one of many, and the last bits of a spectrum would depend on where a
-    block ends; from 16 to 80 spectra, and in whole batches, they do not on any processor we have tried.
-    """
-    few = _FEW if size >= _FEW else 0
-    sizes: list[int] = []
-    for batch in (size, min(_MIDDLING, size)):
-        while (left := count - sum(sizes)) == batch or left >= batch + few:
-            sizes.append(batch)
-    ends = [0, *accumulate(sizes), count]
-    return [slice(start, stop) for start, stop in pairwise(ends) if stop > start]
 
 
 def _flat(spectra: Spectra) -> NDArray[np.bool_]:

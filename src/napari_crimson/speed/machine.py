@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from napari_crimson.device import CPU_CORES, describe_device, one_core
+from napari_crimson.processor import processor_name
 from napari_crimson.speed.measure import Job
 
 __all__ = ["MEMORY", "Machine", "describe_machine", "matrix_job", "memory_job", "name_of"]
@@ -42,7 +41,7 @@ def describe_machine(device: str) -> Machine:
     """Look at the processor, and at `device` as `resolve_device` names it."""
     avx512 = torch.backends.cpu.get_cpu_capability().startswith("AVX512")  # what torch uses, which may be less than there is
     return Machine(
-        processor=_processor_name(),
+        processor=processor_name(),
         cores=CPU_CORES,
         avx512=avx512,
         avx512_bfloat16=avx512 and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()),
@@ -100,12 +99,3 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize(device)
     elif device == "mps":
         torch.mps.synchronize()
-
-
-def _processor_name() -> str:
-    """The name that the processor gives itself, where the operating system passes it on."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
