@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import NETWORKS, Network, build
 from napari_crimson.networks.features import features
 from napari_crimson.networks.grid import network_grid, resampling_matrix
+from napari_crimson.networks.layers import Conv1d, ConvTranspose1d, channels_last
 from napari_crimson.physics import cars_intensity, resonant_chi3
 from napari_crimson.synthesis import draw
 
@@ -104,3 +107,25 @@ def test_an_unknown_network_or_argument_is_named() -> None:
         build("gan", {})
     with pytest.raises(CrimsonError, match="does not take"):
         build("cnn", {"depth": 3})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "options"),
+    [
+        (Conv1d, torch.nn.Conv1d, {"kernel_size": 15, "stride": 4, "padding": 6}),
+        (Conv1d, torch.nn.Conv1d, {"kernel_size": 3, "padding": 4, "dilation": 4}),
+        (Conv1d, torch.nn.Conv1d, {"kernel_size": 3, "padding": "same"}),
+        (ConvTranspose1d, torch.nn.ConvTranspose1d, {"kernel_size": 2, "stride": 2}),
+        (ConvTranspose1d, torch.nn.ConvTranspose1d, {"kernel_size": 4, "stride": 2, "padding": 1, "output_padding": 1}),
+    ],
+)
+def test_layers_give_what_those_of_torch_give_and_learn_the_same(ours: Any, theirs: Any, options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    layer, plain = ours(8, 12, **options), theirs(8, 12, **options)
+    plain.load_state_dict(layer.state_dict())
+    x = torch.randn(3, 8, 60)
+    mine, other = layer(channels_last(x)), plain(x)
+    torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-5)
+    for found in (mine, other):
+        found.square().sum().backward()
+    torch.testing.assert_close(layer.weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-4)

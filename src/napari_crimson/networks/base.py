@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_crimson.networks.features import CHANNELS, INPUTS
+from napari_crimson.networks.layers import Conv1d, channels_last
 
 __all__ = ["Head", "Network", "ResidualBlock"]
 
@@ -37,7 +38,7 @@ class Network(nn.Module):
         channels, amplitude = INPUTS[self.inputs](cars, wavenumber, reference)
         points = cars.shape[1]
         padded = nn.functional.pad(channels, (0, -points % self.stride), mode="replicate")
-        out = self.body(padded.to(next(self.parameters()).dtype))[..., :points].float()
+        out = self.body(channels_last(padded.to(next(self.parameters()).dtype)))[..., :points].float()
         return out[:, 0] * amplitude, (out[:, 1].clamp(-8.0, 4.0)).exp() * amplitude
 
 
@@ -51,8 +52,8 @@ class ResidualBlock(nn.Module):
         super().__init__()
         if kernel % 2 == 0:
             raise ValueError(f"kernel={kernel}, must be odd: a layer must not shift a spectrum by half a point")
-        self.first = nn.Conv1d(width, width, kernel, padding=dilation * (kernel // 2), dilation=dilation)
-        self.second = nn.Conv1d(width, width, kernel, padding=kernel // 2)
+        self.first = Conv1d(width, width, kernel, padding=dilation * (kernel // 2), dilation=dilation)
+        self.second = Conv1d(width, width, kernel, padding=kernel // 2)
         self.act = nn.LeakyReLU(0.1)
         nn.init.zeros_(self.second.weight)
 
@@ -73,16 +74,16 @@ class Head(nn.Module):
     def __init__(self, width: int, stride: int, *, hidden: int = 96) -> None:
         super().__init__()
         self.stride = stride
-        self.mix = nn.Conv1d(width + CHANNELS * stride, hidden, 3, padding=1)
+        self.mix = Conv1d(width + CHANNELS * stride, hidden, 3, padding=1)
         self.act = nn.LeakyReLU(0.1)
-        self.mean = nn.Conv1d(hidden, stride, 3, padding=1)
-        self.log_sd = nn.Sequential(nn.Conv1d(hidden, 32, 3, padding=1), self.act, nn.Conv1d(32, stride, 3, padding=1))
+        self.mean = Conv1d(hidden, stride, 3, padding=1)
+        self.log_sd = nn.Sequential(Conv1d(hidden, 32, 3, padding=1), self.act, Conv1d(32, stride, 3, padding=1))
         nn.init.zeros_(self.mean.weight)  # the first answer is "no resonance", not noise
 
     def forward(self, coarse: Tensor, channels: Tensor) -> Tensor:
         """Return (N, 2, L·stride)."""
         n, count, points = channels.shape
-        beside = channels.view(n, count, -1, self.stride).transpose(2, 3).reshape(n, count * self.stride, -1)
-        mixed = self.act(self.mix(torch.cat([coarse, beside], dim=1)))
+        beside = channels.transpose(1, 2).reshape(n, -1, self.stride, count).transpose(2, 3).flatten(2)  # (N, L, 9·stride)
+        mixed = self.act(self.mix(torch.cat([coarse.transpose(1, 2), beside], dim=2).transpose(1, 2)))
         outputs = torch.stack([self.mean(mixed), self.log_sd(mixed.detach())], dim=1)  # (N, 2, stride, L)
         return outputs.transpose(2, 3).reshape(n, 2, points)

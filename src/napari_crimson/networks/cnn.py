@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from napari_crimson.networks.base import Head, Network, ResidualBlock
 from napari_crimson.networks.features import CHANNELS
+from napari_crimson.networks.layers import Conv1d, ConvTranspose1d
 
 __all__ = ["CNN"]
 
@@ -39,11 +40,11 @@ class CNN(Network):
     ) -> None:
         super().__init__(inputs)
         self.stride = self.stem_stride * 2 ** (len(widths) - 1)
-        self.stem = nn.Conv1d(CHANNELS, widths[0], 15, stride=self.stem_stride, padding=6)
+        self.stem = Conv1d(CHANNELS, widths[0], 15, stride=self.stem_stride, padding=6)
         self.down_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
-        self.downs = nn.ModuleList(nn.Conv1d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths))
+        self.downs = nn.ModuleList(Conv1d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths))
         self.bottom = nn.Sequential(*(ResidualBlock(widths[-1], kernel, dilation=d) for d in dilations))
-        self.ups = nn.ModuleList(nn.ConvTranspose1d(b, a, 2, stride=2) for a, b in pairwise(widths))
+        self.ups = nn.ModuleList(ConvTranspose1d(b, a, 2, stride=2) for a, b in pairwise(widths))
         self.up_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
         self.head = Head(widths[0], self.stem_stride)
 
