@@ -191,7 +191,7 @@ def try_same(name: str) -> None:
     def result(precision: str = "float32", *, chunks: Any = None, points: int | None = None, other: str | None = None) -> np.ndarray:
         remover = load_remover(name, device="cpu", precision=precision)
         if points and isinstance(remover, NetworkRemover):
-            remover._points = points
+            remover._passes._points = points
         given = stack if chunks is None else stack.assign(cars=stack["cars"].copy(data=cars.rechunk(chunks)))
         return np.asarray(remove_background(given, remover, output=other)["raman"].values)
 
