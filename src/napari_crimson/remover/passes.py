@@ -13,17 +13,18 @@ from napari_crimson.processor import machine
 
 __all__ = ["Passes"]
 
-_USUAL = 64_000  # spectra times points: a CPU is fastest while a layer's activations stay in its cache
-_TRIED = (16_000, 32_000, _USUAL, 128_000)
-_ROUNDS = 6  # of each; the first makes kernels ready
+_USUAL = 128_000  # spectra times points
+_TRIED = (32_000, 64_000, _USUAL, 256_000, 512_000)
+_ROUNDS = 4  # of each; the first makes kernels ready
 _PAYS = 1.05  # times as quick as the usual one
 _FEW, _MIDDLING = 16, 64  # spectra of a pass
 
 
 class Passes:
-    """Passes of one network on this machine; their length is found out on the first large block, and kept for all later ones.
+    """Passes of one network on this machine; their length is found out on the first blocks, and kept for all later ones.
 
-    What comes out of a pass is the same, to the last bit, however long it is.
+    Convolutions like their numbers in the cache, recurrent layers many spectra side by side. What comes out of a pass is the same,
+    to the last bit, however long it is.
 
     Parameters
     ----------
@@ -35,30 +36,39 @@ class Passes:
         self._name = f"spectra times points of a pass; {network}; {machine()}"
         found = kept(self._name)
         self._points = int(found) if found in _TRIED else None
-        self._seconds: dict[int, list[float]] = {}
         self._tried: dict[int, int] = {}  # spectra of a pass, and what it is of `_TRIED`
+        self._seconds: dict[int, list[float]] = {}
 
     def cut(self, count: int, points: int) -> list[slice]:
         """Cut `count` spectra of some points into passes."""
         size = max(1, (self._points or _USUAL) // points)
         if count < size * CPU_CORES:  # a slice of a block: each core has a share of it
             size = min(size, _MIDDLING, max(_FEW, -(-count // CPU_CORES)))
-        tried = {max(1, wanted // points): wanted for wanted in _TRIED}
-        trial = _ROUNDS * sum(tried)
-        if self._points or len(tried) < len(_TRIED) or min(tried) < _FEW or count < trial + size:
-            return _slices(_sizes(count, size))
-        self._tried, self._seconds = tried, {}
-        return _slices([*(_ROUNDS * list(tried)), *_sizes(count - trial, size)])
+        trial: list[int] = []
+        for one in self._due(points):
+            if sum(trial) + one + size <= count:
+                trial.append(one)
+        return _slices([*trial, *_sizes(count - sum(trial), size)])
 
     @contextmanager
     def timed(self, rows: slice) -> Iterator[None]:
         """Note how long a pass takes."""
         begun = time.perf_counter()
         yield
-        if self._points is None and self._tried:
-            self._seconds.setdefault(rows.stop - rows.start, []).append(time.perf_counter() - begun)
-            if all(len(self._seconds.get(size, ())) >= _ROUNDS for size in self._tried):
+        size = rows.stop - rows.start
+        if self._points is None and size in self._tried:
+            self._seconds[size].append(time.perf_counter() - begun)
+            if all(len(seconds) >= _ROUNDS for seconds in self._seconds.values()):
                 self._choose()
+
+    def _due(self, points: int) -> list[int]:
+        """Sizes of the passes that are still to be tried, none where the length is known."""
+        if self._points is not None:
+            return []
+        tried = {wanted // points: wanted for wanted in _TRIED if wanted // points >= _FEW}
+        if tried != self._tried:  # the first block, or another axis
+            self._tried, self._seconds = tried, {size: [] for size in tried}
+        return [size for size in tried for _ in range(_ROUNDS - len(self._seconds[size]))] if _USUAL in tried.values() else []
 
     def _choose(self) -> None:
         rates = {points: size / min(self._seconds[size]) for size, points in self._tried.items()}
