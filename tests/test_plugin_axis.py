@@ -162,6 +162,20 @@ def test_two_lines_are_clicked(viewer: Any, qtbot: Any, opened: Any) -> None:
 
 
 @pytest.mark.gui
+def test_names_of_lines_stand_above_the_spectrum(qtbot: Any, opened: Any) -> None:
+    click_plane(qtbot, opened, 15)
+    plot = opened.plots.planes
+    qtbot.waitUntil(lambda: bool(plot._notes.notes), timeout=5_000)
+    plot.settle()
+    qtbot.wait(50)
+    box = plot.view.getPlotItem().vb
+    (place,) = plot._notes.places()
+    assert box.mapSceneToView(place.center()).x() == pytest.approx(15, abs=0.5)
+    assert box.mapSceneToView(place.bottomLeft()).y() > plot.lines["mean"].y.max()
+    assert box.sceneBoundingRect().contains(place)
+
+
+@pytest.mark.gui
 def test_a_third_click_moves_the_nearer_line_and_one_plane_is_refused(qtbot: Any, opened: Any) -> None:
     for plane in (15, 45):
         click_plane(qtbot, opened, plane)

@@ -183,6 +183,21 @@ def test_cursor_reads_the_values_of_all_lines(plot: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not plot.readout.text(), timeout=5_000)
 
 
+def test_what_is_read_is_of_now_and_of_the_cursor(viewer: Any, plot: Any, qtbot: Any) -> None:
+    qtbot.mouseMove(plot.view.viewport(), on_screen(plot, 2000, 0.5))
+    qtbot.waitUntil(lambda: "cm⁻¹" in plot.readout.text(), timeout=5_000)
+    plot.set_line("peak", AXIS, np.full(AXIS.size, 0.25))
+    assert plot.readout.text().endswith("peak 0.25")
+    plot.set_line("other", AXIS, np.full(AXIS.size, 0.75))
+    assert plot.readout.text().endswith("other 0.75")
+    plot.remove_line("other")
+    assert plot.readout.text().endswith("peak 0.25")
+    qtbot.mouseMove(viewer.window._qt_viewer.canvas.native)
+    qtbot.waitUntil(lambda: not plot.readout.text(), timeout=5_000)
+    plot.set_line("peak", AXIS, PEAK)
+    assert not plot.readout.text()
+
+
 def test_marker_and_band_tell_of_the_user_only(plot: Any, qtbot: Any) -> None:
     markers: list[float] = []
     bands: list[tuple[float, float]] = []
@@ -212,6 +227,16 @@ def test_double_click_shows_all_again(plot: Any, qtbot: Any) -> None:
     for act in (qtbot.mouseClick, qtbot.mouseDClick, qtbot.mouseRelease):
         act(plot.view.viewport(), Qt.MouseButton.LeftButton, pos=on_screen(plot, 1050, 0.5))
     qtbot.waitUntil(lambda: seen_range(plot, 0)[1] > 3500, timeout=5_000)
+
+
+def test_an_empty_plot_shows_the_axis_that_is_expected(plot: Any, qtbot: Any) -> None:
+    plot.clear()
+    plot.expect_x((2800, 3100))
+    plot.show_all()
+    qtbot.wait(50)
+    assert seen_range(plot, 0) == pytest.approx((2800, 3100), abs=40)
+    plot.set_line("peak", AXIS, PEAK)  # and follows what is drawn then
+    qtbot.waitUntil(lambda: seen_range(plot, 0)[0] < 500 < 3500 < seen_range(plot, 0)[1], timeout=5_000)
 
 
 def test_plots_linked_move_together(viewer: Any, plot: Any, qtbot: Any) -> None:
@@ -255,6 +280,102 @@ def test_pictures_are_on_white_and_leave_the_plot_as_it_was(plot: Any, qtbot: An
     assert "nan" not in drawing
     qtbot.wait(20)
     assert np.abs(pixels(plot) - shown).max() < 10
+
+
+LONG = ("measured", "background", "cnn-crimson-adapted-to-glass", "pin 1", "pin 2", "a region of the nucleus", "kk")
+
+
+def names_above(widget: Any) -> dict[str, Any]:
+    """Where the names of lines are in the view, checked to lie beside one another, above the axes and within the view."""
+    widget.view.scene().prepareForPaint()
+    places, box = widget._legend.places(), widget.view.getPlotItem().vb.sceneBoundingRect()
+    assert list(places) == list(widget.lines)
+    for name, place in places.items():
+        assert place.bottom() <= box.top()
+        assert place.left() >= 0
+        assert place.right() <= widget.view.width()
+        assert not any(place.intersects(other) for another, other in places.items() if another != name)
+    return places
+
+
+def test_names_stand_above_the_axes_in_as_many_rows_as_they_need(plot: Any, qtbot: Any) -> None:
+    (one,) = names_above(plot).values()
+    top = plot.view.getPlotItem().vb.sceneBoundingRect().top()
+    for name in LONG:
+        plot.set_line(name, AXIS, PEAK, dashed=name == "kk")
+    qtbot.wait(50)
+    rows = {place.top() for place in names_above(plot).values()}
+    assert len(rows) > 1
+    assert one.top() in rows
+    assert plot.view.getPlotItem().vb.sceneBoundingRect().top() > top
+    for name in LONG:
+        plot.remove_line(name)
+    qtbot.wait(50)
+    assert names_above(plot) == {"peak": one}
+    assert plot.view.getPlotItem().vb.sceneBoundingRect().top() == top
+
+
+def test_a_name_wider_than_the_plot_is_shortened(plot: Any, qtbot: Any) -> None:
+    plot.set_line("a very long name " * 20, AXIS, PEAK)
+    qtbot.wait(50)
+    names_above(plot)
+
+
+def test_a_click_on_a_name_hides_its_line_and_another_shows_it(plot: Any, qtbot: Any) -> None:
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication
+
+    def click_on(name: str) -> None:
+        qtbot.wait(QApplication.doubleClickInterval() + 50)
+        at = plot.view.mapFromScene(names_above(plot)[name].center())
+        qtbot.mouseMove(plot.view.viewport(), at)
+        qtbot.mouseClick(plot.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        qtbot.wait(50)
+
+    plot.set_line("other", AXIS, 0.5 * PEAK, sd=np.full(AXIS.size, 0.2), colour="#ff0000")
+    qtbot.wait(50)
+    whole = pixels(plot)
+    red = shows(plot, "#ff0000")
+    click_on("other")
+    assert shows(plot, "#ff0000") < 0.1 * red
+    plot.set_line("other", AXIS, 0.6 * PEAK, sd=np.full(AXIS.size, 0.2))  # as the cursor moves on
+    qtbot.wait(50)
+    assert shows(plot, "#ff0000") < 0.1 * red
+    plot.set_line("other", AXIS, 0.5 * PEAK, sd=np.full(AXIS.size, 0.2))
+    click_on("other")
+    qtbot.mouseMove(plot.view.viewport(), on_screen(plot, 3000, 0.5))
+    qtbot.wait(50)
+    assert (np.abs(pixels(plot) - whole).max(axis=-1) > 40).mean() < 0.01
+
+
+def test_names_are_written_anew_only_where_they_or_their_lines_look_otherwise(plot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    for work in ("update", "_arrange"):
+        monkeypatch.setattr(plot._legend, work, lambda work=work: done.append(work))
+    for scale in (1.0, 2.0):
+        plot.set_line("peak", AXIS, scale * PEAK, sd=PEAK)
+    assert not done
+    plot.set_line("peak", AXIS, PEAK, dashed=True)
+    assert done == ["update"]
+    plot.set_line("other", AXIS, PEAK)
+    assert "_arrange" in done
+
+
+def test_pictures_name_the_lines(plot: Any, qtbot: Any) -> None:
+    from napari_crimson.plugin.plot.menu import picture
+
+    plot.set_line("other", AXIS, PEAK, colour="#ff0000")
+    qtbot.wait(50)
+    place = names_above(plot)["other"].toRect()
+    image = picture(plot)
+    sharper = image.width() // plot.view.width()
+    inside = [
+        image.pixelColor(x, y)
+        for x in range(sharper * place.left(), sharper * place.right())
+        for y in range(sharper * place.top(), sharper * place.bottom())
+    ]
+    assert sum(colour.red() > 200 > 100 > colour.green() for colour in inside) > 20  # a piece of the line
+    assert sum(colour.lightness() < 100 and colour.saturation() < 50 for colour in inside) > 20  # and its name, in black
 
 
 @pytest.mark.parametrize("name", ["plot.jpg", "not_there/plot.svg", "not_there/plot.png"])
@@ -341,6 +462,40 @@ def test_the_note_of_the_highest_line_is_not_cut(plot: Any, qtbot: Any) -> None:
     qtbot.wait(20)
     (place,) = plot._notes.places()
     assert plot.view.getPlotItem().vb.sceneBoundingRect().contains(place)
+
+
+def test_however_long_a_note_is_there_is_room_for_it(plot: Any, qtbot: Any) -> None:
+    plot.set_notes([(float(AXIS[PEAK.argmax()]), float(PEAK.max()), "a line with a name")])
+    qtbot.wait(20)
+    (place,) = plot._notes.places()
+    assert plot.view.getPlotItem().vb.sceneBoundingRect().contains(place)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_notes_stand_above_all_lines_that_are_seen(plot: Any, qtbot: Any, log: bool) -> None:
+    from qtpy.QtCore import QPointF
+
+    def stands_on() -> float:
+        """The height that the note stands above, on the axis."""
+        qtbot.wait(20)
+        plot.settle()
+        (place,) = plot._notes.places()
+        y = plot.view.getPlotItem().vb.mapSceneToView(place.center() + QPointF(0, place.height() / 2)).y()
+        return float(10**y if log else y)
+
+    plot.log_y = log
+    plot.set_notes([(2000, 1.0, "2000")])
+    assert 1.0 < stands_on() < 1.25
+    plot.set_line("pin", AXIS, 2 * PEAK, sd=PEAK)
+    assert 3.0 < stands_on() < 3.6
+    plot.set_line("elsewhere", [500, 1000], [9, 9])
+    plot.set_line("nothing", AXIS, np.full(AXIS.size, np.nan))
+    plot._legend.toggled.emit("pin", False)
+    assert 1.0 < stands_on() < 1.6
+    plot._legend.toggled.emit("pin", True)
+    assert stands_on() > 3.0
+    plot.remove_line("pin")
+    assert 1.0 < stands_on() < 1.6
 
 
 def test_notes_grow_with_the_picture(plot: Any, qtbot: Any) -> None:

@@ -39,7 +39,7 @@ class AnalyseForm:
         self.what.addItems([kind.title for kind in PAGES])
         self.run, self.cancel = QPushButton("Run"), QPushButton("Cancel")
         self.bar, self.status = QProgressBar(), PlainLabel()
-        self.plot = SpectrumPlot(viewer, name="Spectra of the components", legend_px=(5, 5))
+        self.plot = SpectrumPlot(viewer, name="Spectra of the components")
         self.bar.setRange(0, _STEPS)
         self.status.setWordWrap(True)
         self.status.setMinimumHeight(_STATUS_LINES * self.status.fontMetrics().lineSpacing())

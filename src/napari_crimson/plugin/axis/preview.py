@@ -20,7 +20,6 @@ __all__ = ["AxisPlots", "axis_text"]
 Float64 = NDArray[np.float64]
 
 _MEAN = "mean"
-_HIGHEST_NOTE = 0.7  # of the height of the plot: what is written upwards from there is not cut
 _EVEN = 0.01  # of a step: more than that is told
 
 
@@ -29,8 +28,8 @@ class AxisPlots(QSplitter):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(Qt.Orientation.Vertical)
-        self.planes = SpectrumPlot(viewer, name="Mean spectrum", x_label="Plane", y_label="Mean intensity", legend_px=None)
-        self.preview = SpectrumPlot(viewer, name="On the new axis", y_label="Mean intensity", legend_px=None)
+        self.planes = SpectrumPlot(viewer, name="Mean spectrum", x_label="Plane", y_label="Mean intensity", legend=False)
+        self.preview = SpectrumPlot(viewer, name="On the new axis", y_label="Mean intensity", legend=False)
         for plot in (self.planes, self.preview):
             self.addWidget(plot)
         self.setChildrenCollapsible(False)
@@ -63,12 +62,9 @@ class AxisPlots(QSplitter):
 
 
 def _notes(named: list[tuple[float, str]], x: Float64, y: Float64) -> list[tuple[float, float, str]]:
-    """Where names are written: at the spectrum, or lower where they would be cut; nowhere where it is not known."""
-    if not np.isfinite(y).any():
-        return []
-    highest = float(np.nanmin(y) + _HIGHEST_NOTE * (np.nanmax(y) - np.nanmin(y)))
+    """Where names are written: at the spectrum; nowhere where it is not known."""
     heights = [float(np.interp(at, x, y)) for at, _ in named]
-    return [(at, min(height, highest), name) for (at, name), height in zip(named, heights, strict=True) if np.isfinite(height)]
+    return [(at, height, name) for (at, name), height in zip(named, heights, strict=True) if np.isfinite(height)]
 
 
 def axis_text(axis: Float64) -> str:

@@ -31,8 +31,8 @@ class ComparePlots(QSplitter):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(Qt.Orientation.Vertical)
-        self.spectra = SpectrumPlot(viewer, name="Compared spectra", y_label="Im χ<sub>R</sub> / χ<sub>NR</sub>", legend_px=(5, 5))
-        self.residuals = SpectrumPlot(viewer, name="Residuals", y_label="residual", legend_px=None)
+        self.spectra = SpectrumPlot(viewer, name="Compared spectra", y_label="Im χ<sub>R</sub> / χ<sub>NR</sub>")
+        self.residuals = SpectrumPlot(viewer, name="Residuals", y_label="residual", legend=False)
         self.residuals.link_x(self.spectra)
         self.table = QTableWidget(0, len(_HEADERS))
         self._set_up_table()
@@ -40,6 +40,11 @@ class ComparePlots(QSplitter):
             self.addWidget(widget)
             self.setStretchFactor(self.count() - 1, share)
         self.setChildrenCollapsible(False)
+
+    def begin(self, wavenumber: NDArray[np.float64]) -> None:
+        """Make ready for spectra of another stack."""
+        for plot in (self.spectra, self.residuals):
+            plot.expect_x((float(wavenumber[0]), float(wavenumber[-1])))
 
     def clear(self) -> None:
         """Show nothing."""

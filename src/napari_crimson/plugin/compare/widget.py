@@ -103,6 +103,7 @@ class CompareWidget(QWidget):
         except CrimsonError as error:
             self.controls.say(str(error))
             return
+        self.plots.begin(self._comparer.source.wavenumber)
         self._ask()
 
     def _weights_changed(self) -> None:

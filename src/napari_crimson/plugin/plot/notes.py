@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QPointF, QRectF
 from qtpy.QtGui import QColor, QFont, QFontMetricsF
 
 import pyqtgraph as pg  # isort: skip  (takes the Qt binding that is there already)
+
+from napari_crimson.plugin.plot.line import DrawnLine
 
 __all__ = ["Note", "Notes"]
 
@@ -20,14 +23,20 @@ _GAP_PX = 4  # between a point and its text
 class Notes(pg.GraphicsObject):  # type: ignore[misc]
     """All texts of one plot in one item: one of pyqtgraph's for each costs a frame's time a third of a millisecond.
 
+    Parameters
+    ----------
+    lines : mapping
+        All lines of the plot, as they are now: texts are raised above what is drawn at their places.
+
     Attributes
     ----------
     notes : list of Note
         What is written now, in the coordinates of the axes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lines: Mapping[str, DrawnLine]) -> None:
         super().__init__()
+        self._lines = lines
         self.notes: list[Note] = []
         self._colour, self._font = QColor("black"), QFont()
         self.setZValue(10)
@@ -42,6 +51,11 @@ class Notes(pg.GraphicsObject):  # type: ignore[misc]
         self._colour = pg.mkColor(colour)
         self.update()
 
+    def height_px(self) -> float:
+        """How much room the longest text takes above its point, on the screen."""
+        advance = QFontMetricsF(self._font).horizontalAdvance
+        return max((advance(text) + 2 * _GAP_PX for _, _, text in self.notes), default=0.0)
+
     def viewTransformChanged(self) -> None:  # noqa: N802 - pyqtgraph's name
         """Cover the view where it is now."""
         self.prepareGeometryChange()
@@ -52,11 +66,17 @@ class Notes(pg.GraphicsObject):  # type: ignore[misc]
 
     def places(self) -> list[QRectF]:
         """Where each text is, in the pixels of the scene."""
+        if not self.notes:
+            return []
         metrics, to_scene = QFontMetricsF(self._font), self.sceneTransform()
+        wide = metrics.height()
+        x, y = np.array([note[:2] for note in self.notes]).T
+        half = wide / 2 / max(abs(to_scene.m11()), np.finfo(float).tiny)
+        for line in self._lines.values():
+            y = np.fmax(y, line.highest(x - half, x + half))
         found = []
-        for x, y, text in self.notes:
-            at = to_scene.map(QPointF(x, y))
-            wide, high = metrics.height(), metrics.horizontalAdvance(text)
+        for left, up, (_, _, text) in zip(x, y, self.notes, strict=True):
+            at, high = to_scene.map(QPointF(left, up)), metrics.horizontalAdvance(text)
             found.append(QRectF(at.x() - wide / 2, at.y() - _GAP_PX - high, wide, high))
         return found
 

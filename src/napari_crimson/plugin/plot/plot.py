@@ -15,14 +15,13 @@ from numpy.typing import ArrayLike
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QGraphicsView, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-import pyqtgraph as pg  # isort: skip  (takes the Qt binding that is there already)
-
-from napari_crimson.plugin.looks import PlainLabel
 from napari_crimson.plugin.plot.handles import Handles
+from napari_crimson.plugin.plot.legend import Legend
 from napari_crimson.plugin.plot.line import DrawnLine, Line
 from napari_crimson.plugin.plot.log_axis import ValueAxis
 from napari_crimson.plugin.plot.menu import PlotMenu
 from napari_crimson.plugin.plot.notes import Note, Notes
+from napari_crimson.plugin.plot.readout import PlotView, Readout
 from napari_crimson.plugin.plot.steady_view import SteadyView
 from napari_crimson.plugin.plot.theme import Colours, follow_theme
 from napari_crimson.plugin.soon import Soon
@@ -34,8 +33,6 @@ __all__ = ["Line", "SpectrumPlot"]
 
 
 _AXIS_PX = 62  # for all plots, so that linked ones stand one under the other and no number moves them
-_TOP_PX = 8  # for the upper half of a number at the top of the axis
-_NOTES_ROOM = 0.2  # of the height, for a number written upright
 _BOTTOM_PX = 5  # by which pyqtgraph lets the name of the axis hang over
 
 
@@ -50,13 +47,8 @@ class SpectrumPlot(QWidget):
         What the plot shows, for screen readers and as the name of saved files.
     x_label, y_label : str
         With their units.
-    legend_px : (int, int), optional
-        Where the legend is at first: pixels from the left and from the top, or, negative, from the right and the bottom.
-        None hides it.
-    legend_columns : int
-        Names beside one another in it.
-    room_above : float
-        Kept free above the lines, for the legend, in their height.
+    legend : bool
+        Whether the lines are named above.
 
     Attributes
     ----------
@@ -79,9 +71,7 @@ class SpectrumPlot(QWidget):
         name: str = "Spectra",
         x_label: str = "Raman shift (cm⁻¹)",
         y_label: str = "",
-        legend_px: tuple[int, int] | None = (-5, 5),
-        legend_columns: int = 1,
-        room_above: float = 0.0,
+        legend: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -89,8 +79,8 @@ class SpectrumPlot(QWidget):
         self.x_label = x_label
         self.lines: dict[str, Line] = {}
         self._items: dict[str, DrawnLine] = {}
-        self._log_y, self._room = False, room_above
-        self.view = pg.PlotWidget(viewBox=SteadyView(enableMenu=False), enableMenu=False, axisItems={"left": ValueAxis("left")})
+        self._log_y = False
+        self.view = PlotView(viewBox=SteadyView(enableMenu=False), enableMenu=False, axisItems={"left": ValueAxis("left")})
         self.view.setAccessibleName(name)
         self.view.setToolTip("Wheel to zoom, drag to move, double-click for all of it; a click on the legend hides a line.")
         self.view.setMinimumSize(200, 120)
@@ -98,28 +88,25 @@ class SpectrumPlot(QWidget):
         self._update_mode = self.view.viewportUpdateMode()
         self._found_out = Soon(self, self._paint_by_itself)
         self._plot = self.view.getPlotItem()
-        self._plot.vb.top_room = room_above
         self._plot.ctrlMenu.setParent(self, self._plot.ctrlMenu.windowFlags())  # else it outlives the plot
         self._plot.hideButtons()
-        self._plot.layout.setContentsMargins(1, _TOP_PX, 4, _BOTTOM_PX)
+        self._plot.layout.setContentsMargins(1, 0, 4, _BOTTOM_PX)
         self._plot.setLabel("bottom", x_label)
         self._plot.setLabel("left", y_label)
         for side in ("bottom", "left"):
             self._plot.getAxis(side).enableAutoSIPrefix(False)
         self._plot.getAxis("left").setWidth(_AXIS_PX)
-        self._legend = self._plot.addLegend(offset=legend_px or (0, 0), colCount=legend_columns)
-        self._legend.setVisible(legend_px is not None)
+        self._legend = Legend(self._plot, shown=legend)
+        self._legend.toggled.connect(self._show_line)
         self._handles = Handles(self._plot)
         self._handles.marker.sigDragged.connect(self._marker_moved)
         self._handles.band.sigRegionChanged.connect(self._band_moved)
-        self._notes = Notes()
+        self._notes = Notes(self._items)
         self._plot.addItem(self._notes, ignoreBounds=True)
-        self.readout = PlainLabel()
+        self.readout = Readout(self.view, self.lines, x_label.partition("(")[2].rstrip(")"))
         self.readout.setAccessibleName(f"{name}: values under the cursor")
-        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.menu_button = QToolButton()
         self._lay_out(PlotMenu(self))
-        self.view.scene().sigMouseMoved.connect(self._hover)
         self.view.scene().sigMouseClicked.connect(self._clicked)
         self.destroyed.connect(follow_theme(viewer, self.recolour))
 
@@ -159,13 +146,17 @@ class SpectrumPlot(QWidget):
         spread = None if sd is None else np.asarray(sd, dtype=np.float64)
         self.lines[name] = Line(x=x, y=y, sd=spread, colour=colour, dashed=dashed, symbols=symbols)
         if name not in self._items:
-            self._items[name] = DrawnLine(self._plot, name)
+            self._items[name] = DrawnLine(self._plot)
         self._paint(name)
+        self.readout.again()
 
     def remove_line(self, name: str) -> None:
         """Take a line away, if it is there."""
         if self.lines.pop(name, None):
             self._items.pop(name).remove(self._plot)
+            self._legend.remove(name)
+            self._notes.update()
+            self.readout.again()
 
     def clear(self) -> None:
         """Take all lines away."""
@@ -185,10 +176,13 @@ class SpectrumPlot(QWidget):
         self._handles.set_band(edges)
 
     def set_notes(self, notes: Iterable[Note]) -> None:
-        """Write short upright texts above points (x, y), such as the positions of peaks, in place of earlier ones."""
-        drawn = [(x, np.log10(y) if self._log_y else y, text) for x, y, text in notes if y > 0 or not self._log_y]
-        self._plot.vb.top_room = max(self._room, _NOTES_ROOM if drawn else 0.0)
-        self._notes.write(drawn)
+        """Write short upright texts above points (x, y) and all lines there, such as the positions of peaks, in place of earlier ones."""
+        self._notes.write([(x, np.log10(y) if self._log_y else y, text) for x, y, text in notes if y > 0 or not self._log_y])
+        self._plot.vb.top_px = self._notes.height_px()
+
+    def expect_x(self, ends: tuple[float, float] | None) -> None:
+        """Show this much of x while there are no lines."""
+        self._plot.vb.expected = ends
 
     def set_y_label(self, text: str) -> None:
         """Name the vertical axis."""
@@ -246,12 +240,7 @@ class SpectrumPlot(QWidget):
             self._plot.getAxis(side).setPen(colours.faint)
             self._plot.getAxis(side).setTextPen(colours.text)
         self._handles.recolour(colours)
-        self._legend.setLabelTextColor(colours.text)
-        paper = pg.mkColor(colours.background)
-        paper.setAlpha(180)
-        self._legend.setBrush(paper)
-        for _, label in self._legend.items:
-            label.setText(label.text, color=colours.text)
+        self._legend.recolour(colours.text)
         self._notes.recolour(colours.text)
         for name in self.lines:
             self._paint(name)
@@ -286,23 +275,20 @@ class SpectrumPlot(QWidget):
         return self.colours.text if colour == "text" else str(colour)
 
     def _paint(self, name: str) -> None:
-        self._items[name].set(self.lines[name], self.colour_of(name), self.colours.width_px, log=self._log_y)
+        line, colour = self.lines[name], self.colour_of(name)
+        self._items[name].set(line, colour, self.colours.width_px, log=self._log_y)
+        self._legend.set(name, colour, line.dashed, line.symbols)
+        self._notes.update()  # which stand above all lines
 
-    def _hover(self, at: Any) -> None:
-        """Say the position under the cursor, and the value of each line there."""
-        box = self._plot.vb
-        if not box.sceneBoundingRect().contains(at):
-            self.readout.setText("")
-            return
-        x = float(box.mapSceneToView(at).x())
-        values = [f"{name} {line.y[np.abs(line.x - x).argmin()]:.4g}" for name, line in self.lines.items() if line.x.size]
-        unit = self.x_label.partition("(")[2].rstrip(")")
-        self.readout.setText("   ".join([f"{x:.1f} {unit}".rstrip(), *values]))
-        self.readout.setToolTip("\n".join(values))
+    def _show_line(self, name: str, shown: bool) -> None:
+        self._items[name].show(shown=shown)
+        self._notes.update()
 
     def _clicked(self, event: Any) -> None:
         if event.button() == Qt.MouseButton.RightButton:
             self._menu.popup(event.screenPos().toPoint())
+        elif event.isAccepted():  # a click on a name
+            return
         elif event.double():
             self.show_all()
         elif event.button() == Qt.MouseButton.LeftButton and self._plot.vb.sceneBoundingRect().contains(event.scenePos()):

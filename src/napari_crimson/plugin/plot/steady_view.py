@@ -19,24 +19,38 @@ class SteadyView(pg.ViewBox):  # type: ignore[misc]
 
     Attributes
     ----------
-    top_room : float
-        Kept free above, for texts, in heights of what is drawn.
+    top_px : float
+        Kept free above, for texts, on the screen; at most half of the height.
+    expected : (float, float), optional
+        What is seen along x while nothing is drawn.
     """
 
     def __init__(self, **options: Any) -> None:
-        self._fit, self._top_room = True, 0.0
+        self._fit, self._top_px = True, 0.0
+        self._expected: tuple[float, float] | None = None
         self._settled: Any = None  # bounds along x of what was drawn when the view last followed, and the view's
         super().__init__(**options)
 
     @property
-    def top_room(self) -> float:
+    def top_px(self) -> float:
         """As above."""
-        return self._top_room
+        return self._top_px
 
-    @top_room.setter
-    def top_room(self, room: float) -> None:
-        if room != self._top_room:
-            self._top_room = room
+    @top_px.setter
+    def top_px(self, room: float) -> None:
+        if room != self._top_px:
+            self._top_px = room
+            self.queueUpdateAutoRange()
+
+    @property
+    def expected(self) -> tuple[float, float] | None:
+        """As above."""
+        return self._expected
+
+    @expected.setter
+    def expected(self, ends: tuple[float, float] | None) -> None:
+        if ends != self._expected:
+            self._expected = ends
             self.queueUpdateAutoRange()
 
     def fit(self) -> None:
@@ -45,11 +59,14 @@ class SteadyView(pg.ViewBox):  # type: ignore[misc]
         self.enableAutoRange()
 
     def childrenBounds(self, *args: Any, **options: Any) -> Any:  # noqa: N802 - pyqtgraph's name
-        """Bounds of what is drawn, with the room above it."""
+        """Bounds of what is drawn, with the room above it, or of what is expected."""
         bounds = super().childrenBounds(*args, **options)
         if bounds[1] is not None:
             low, high = bounds[1]
-            bounds[1] = [low, high + self._top_room * (high - low)]
+            room = self._top_px / max(self.height() - self._top_px, self._top_px, 1.0)
+            bounds[1] = [low, high + room * (high - low)]
+        if bounds[0] is None and self._expected is not None:
+            bounds[0] = list(self._expected)
         return bounds
 
     def updateAutoRange(self) -> None:  # noqa: N802 - pyqtgraph's name

@@ -69,7 +69,7 @@ class SVDDialog(QDialog):
         self._parts: Parts | None = None
         self._asked = settings.components
         self.values = SpectrumPlot(viewer, name="Singular values", x_label="Component", y_label="Singular value")
-        self.vector = SpectrumPlot(viewer, name="Spectral vector", y_label="Spectral vector", legend_px=(-120, 5))
+        self.vector = SpectrumPlot(viewer, name="Spectral vector", y_label="Spectral vector")
         self.map = MapView()
         self.keep, self.component = QSpinBox(), QSlider(Qt.Orientation.Horizontal)
         self.automatic = PlainLabel()

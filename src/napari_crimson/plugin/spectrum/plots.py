@@ -35,8 +35,8 @@ class SpectrumPlots(QSplitter):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(Qt.Orientation.Vertical)
-        self.measured = SpectrumPlot(viewer, name="Measured spectrum", y_label=_MEASURED, legend_px=(5, -5))
-        self.raman = SpectrumPlot(viewer, name="Corrected spectrum", y_label=_RAMAN, legend_px=(5, 5))
+        self.measured = SpectrumPlot(viewer, name="Measured spectrum", y_label=_MEASURED)
+        self.raman = SpectrumPlot(viewer, name="Corrected spectrum", y_label=_RAMAN)
         self.raman.link_x(self.measured)
         for plot in (self.measured, self.raman):
             self.addWidget(plot)
@@ -53,6 +53,7 @@ class SpectrumPlots(QSplitter):
         for plot in (self.measured, self.raman):
             plot.clear()
             plot.set_notes(())
+            plot.expect_x(None if source is None else (float(source.wavenumber[0]), float(source.wavenumber[-1])))
             plot.show_all()
         self.measured.setVisible(source is None or source.measured)
 

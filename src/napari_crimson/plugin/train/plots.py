@@ -30,15 +30,8 @@ class TrainPlots(QSplitter):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(Qt.Orientation.Vertical)
-        self.loss = SpectrumPlot(viewer, name="Loss", x_label="Step", y_label="error", legend_px=(5, 1), legend_columns=3, room_above=0.35)
-        self.spectra = SpectrumPlot(
-            viewer,
-            name="Before and after",
-            y_label="Im χ<sub>R</sub> / χ<sub>NR</sub>",
-            legend_px=(5, 1),
-            legend_columns=2,
-            room_above=0.5,
-        )
+        self.loss = SpectrumPlot(viewer, name="Loss", x_label="Step", y_label="error")
+        self.spectra = SpectrumPlot(viewer, name="Before and after", y_label="Im χ<sub>R</sub> / χ<sub>NR</sub>")
         self.loss.log_y = True
         for plot in (self.loss, self.spectra):
             self.addWidget(plot)
@@ -65,6 +58,10 @@ class TrainPlots(QSplitter):
             if self._points[HELD_OUT]:
                 (first, error), last = self._points[HELD_OUT][0], max(news.step, 1)
                 self.loss.set_line(START, [first, last], [error, error], colour=_COLOURS[START], dashed=True)
+
+    def expect(self, wavenumber: NDArray[np.float64]) -> None:
+        """Show the axis of a stack until a pixel of it is drawn."""
+        self.spectra.expect_x((float(wavenumber[0]), float(wavenumber[-1])))
 
     def draw(self, pixel: Pixel, wavenumber: NDArray[np.float64], raw: NDArray[Any], answers: Mapping[str, NDArray[np.float32]]) -> None:
         """Draw a pixel (W,) as measured, scaled to the answers (W,), which are named `BEFORE` and `AFTER`."""

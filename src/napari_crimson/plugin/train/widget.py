@@ -208,6 +208,7 @@ class TrainWidget(QWidget):
             self.newest.ask(_LIGHT, lambda: iter([guess_photons(source.stack)]))
             self.newest.ask(_FIRST, lambda: iter([tuple(map(int, choose_pixels(source.stack).index[0]))]))
         self._layer, self._source = layer, source
+        self.plots.expect(source.wavenumber)
 
     def _clicked(self, position: tuple[float, ...]) -> None:
         """Look at the pixel at a position in world coordinates."""
