@@ -226,6 +226,32 @@ def test_regions_are_mean_and_sd(docked: Any, viewer: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: "shape 1" not in lines, timeout=20_000)
 
 
+def test_regions_of_one_colour_are_told_apart_in_plot_and_image(docked: Any, viewer: Any, qtbot: Any) -> None:
+    image = viewer.layers["tissue"]
+    boxes = [np.array([[y, 2.6], [y, 8.4], [y + 0.6, 8.4], [y + 0.6, 2.6]]) for y in np.arange(25) * 0.7]
+    drawn = viewer.add_shapes(boxes[:2], shape_type="rectangle", name="drawn", scale=image.scale[1:], units=image.units[1:])
+    docked.controls.regions.setCurrentText("drawn")
+    raman = docked.plots.raman
+    qtbot.waitUntil(lambda: {"shape 1", "shape 2"} <= raman.lines.keys(), timeout=20_000)
+    colours = [raman.colour_of(f"shape {number}") for number in (1, 2)]
+    assert len({*colours, "#777777"}) == 3
+    for colour, edge in zip(colours, drawn.edge_color, strict=True):
+        assert_allclose(edge[:3], [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)], atol=0.01)
+    drawn.add_rectangles(boxes[2:])
+    qtbot.waitUntil(lambda: "first 20 of 25 regions" in docked.controls.status.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "shape 20" in raman.lines, timeout=20_000)
+    assert "shape 21" not in raman.lines
+    drawn.data = boxes[:1]
+    qtbot.waitUntil(lambda: "first 20" not in docked.controls.status.text(), timeout=20_000)
+
+
+def test_empty_plots_show_the_axis_of_the_stack(docked: Any, qtbot: Any) -> None:
+    qtbot.wait(50)
+    for plot in (docked.plots.measured, docked.plots.raman):
+        assert not plot.lines
+        assert plot.view.getPlotItem().viewRange()[0] == pytest.approx((AXIS[0], AXIS[-1]), abs=50)
+
+
 def test_labels_that_are_painted_at_one_wavenumber(docked: Any, viewer: Any, qtbot: Any) -> None:
     image = viewer.layers["tissue"]
     painted = np.zeros((AXIS.size, *SHAPE), dtype=np.uint8)

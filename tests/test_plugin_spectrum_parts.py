@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_crimson import open_stack, remove_background, save_stack, simulate_stack
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import give_axis, layer_data_from_stack
-from napari_crimson.plugin.pointing.marks import Mark, find_marks
+from napari_crimson.plugin.pointing.marks import Mark, find_marks, left_out, tell_apart
 from napari_crimson.plugin.pointing.spectra_source import SpectraSource
 from napari_crimson.plugin.spectrum.live_remover import LiveRemover
 from napari_crimson.plugin.spectrum.looking import MOST_PIXELS, average_band, look_around, look_at, look_at_marks
@@ -161,6 +161,48 @@ def test_ellipse_line_and_a_shape_smaller_than_a_pixel() -> None:
     assert len(round_one.pixels) == pytest.approx(np.pi * 100, rel=0.03)
     assert_array_equal(line.pixels, [[30, x] for x in range(2, 10)])
     assert_array_equal(dot.pixels, [[3, 3]])
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 9])
+def test_regions_drawn_with_one_colour_have_colours_that_differ(count: int) -> None:
+    image = Image(np.zeros((3, 40, 40)), rgb=False)
+    boxes = [np.array([[y, 5.0], [y, 9], [y + 2, 9], [y + 2, 5]]) for y in range(0, 4 * count, 4)]
+    shapes = Shapes(boxes, shape_type="rectangle")  # as napari's button makes them, grey
+    colours = [mark.colour for mark in find_marks(shapes, image, (40, 40), ())()]
+    assert "#777777" not in colours
+    assert len(set(colours)) == min(count, 7)
+    tell_apart(shapes)
+    assert [mark.colour for mark in find_marks(shapes, image, (40, 40), ())()] == colours
+    assert_allclose(shapes.edge_color[0][:3], [int(colours[0][at : at + 2], 16) / 255 for at in (1, 3, 5)], atol=0.01)
+    told: list[Any] = []
+    shapes.events.edge_color.connect(told.append)
+    tell_apart(shapes)  # once is enough
+    assert not told
+
+
+def test_colours_that_somebody_chose_are_kept() -> None:
+    image = Image(np.zeros((3, 40, 40)), rgb=False)
+    boxes = [np.array([[y, 5.0], [y, 9], [y + 2, 9], [y + 2, 5]]) for y in (0, 4, 8)]
+    shapes = Shapes(boxes, shape_type="rectangle", edge_color=["#b7a4ff", "#777777", "#777777"])
+    first, *others = [mark.colour for mark in find_marks(shapes, image, (40, 40), ())()]
+    assert first == "#b7a4ff"
+    assert len({first, *others}) == 3
+
+
+@pytest.mark.parametrize("kind", ["shapes", "points", "labels"])
+def test_more_marks_than_can_be_told_apart_are_told(kind: str) -> None:
+    image = Image(np.zeros((3, 60, 60)), rgb=False)
+    corners = [np.array([[y, 5.0], [y, 9], [y + 1, 9], [y + 1, 5]]) for y in range(0, 50, 2)]
+    layer: Any = {
+        "shapes": lambda: Shapes(corners, shape_type="rectangle"),
+        "points": lambda: Points([[y, 5] for y in range(25)]),
+        "labels": lambda: Labels(np.repeat(np.arange(60), 60).reshape(60, 60) * (np.arange(60) < 26)[:, None]),
+    }[kind]()
+    found = find_marks(layer, image, (60, 60), ())()
+    assert len(found) == 20
+    assert left_out(found) == "first 20 of 25 regions"
+    assert not left_out(found[:0])
+    assert not left_out([Mark(name="one", colour="#ffffff", pixels=np.zeros((1, 2), dtype=np.int64), of=20)])
 
 
 def test_mean_and_sd_of_a_mark_leave_saturated_pixels_out() -> None:

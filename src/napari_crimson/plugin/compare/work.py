@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_crimson.compare import average, compare_spectra, plan_comparison
 from napari_crimson.correction import Correction, Settings
 from napari_crimson.errors import CrimsonError
+from napari_crimson.plugin.pointing.marks import left_out
 
 if TYPE_CHECKING:
     from napari_crimson.plugin.pointing.marks import Mark
@@ -71,7 +72,7 @@ class Comparer:
             raise CrimsonError("no pixel of the stack is marked; click in the image, or mark some in the layer that is chosen")
         every = np.unique(np.concatenate(wanted), axis=0)
         pixels = _evenly(every)
-        place = _place_text(every, len(pixels))
+        place = " · ".join(text for text in (_place_text(every, len(pixels)), left_out(found)) if text)
         yield Compared(marks=names, place=place, waiting="loading the removers …")
         corrections = self._plan(tuple(removers))
         raw = self.source.spectra(pixels)

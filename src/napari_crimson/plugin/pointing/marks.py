@@ -6,11 +6,11 @@ the plane (y, x), at every wavenumber.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from itertools import cycle, pairwise
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from napari.layers import Labels, Points, Shapes
@@ -22,27 +22,50 @@ if TYPE_CHECKING:
 
     from napari_crimson.plugin.pointing.spectra_source import Pixel
 
-__all__ = ["Mark", "find_marks", "is_marks"]
+__all__ = ["COLOURS", "Mark", "find_marks", "is_marks", "left_out", "tell_apart"]
 
 Floats = NDArray[np.float64]
 Plane = tuple[int, int]
 
+# bright ones, for marks on a dark image, that the colour-blind tell apart: after Okabe and Ito (2008)
+COLOURS = ("#56b4e9", "#e69f00", "#2bc99b", "#e08fc0", "#f0e442", "#ff7f50", "#b7a4ff")
+_NOT_CHOSEN = "#777777"  # which napari gives to shapes
 _MOST = 20  # more lines than this nobody tells apart
 _ROUND = np.linspace(0, 2 * np.pi, 65)[:-1]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Mark:
-    """Pixels (N, ndim) marked as one, with a name and a colour ``#rrggbb``."""
+    """Pixels (N, ndim) marked as one, with a name and a colour ``#rrggbb``; `of` is how many marks their layer has."""
 
     name: str
     colour: str
     pixels: NDArray[np.int64]
+    of: int = 1
+
+
+class _OneOf(Protocol):
+    @property
+    def of(self) -> int: ...
 
 
 def is_marks(layer: Any) -> bool:
     """Tell whether a layer can mark pixels."""
     return isinstance(layer, Points | Shapes | Labels)
+
+
+def left_out(marks: Iterable[_OneOf]) -> str:
+    """Say that a layer has more marks than are found in it, where it has."""
+    of = max((mark.of for mark in marks), default=0)
+    return f"first {_MOST} of {of} regions" if of > _MOST else ""
+
+
+def tell_apart(layer: Any) -> None:
+    """Give shapes edges of colours that differ, in the main thread; not while one is being drawn."""
+    if isinstance(layer, Shapes) and not layer._is_creating:  # napari has no public word for it
+        colours = [_hex(colour) for colour in layer.edge_color]
+        if (apart := _apart(colours)) != colours:
+            layer.edge_color = apart
 
 
 def find_marks(layer: Any, image: Image, shape: Pixel, lead: Pixel) -> Callable[[], list[Mark]]:
@@ -78,12 +101,22 @@ def find_marks(layer: Any, image: Image, shape: Pixel, lead: Pixel) -> Callable[
         edges = layer.edge_color
     word = "point" if isinstance(layer, Points) else "shape"
     names = [f"{word} {number}" for number in range(1, len(outlines) + 1)]
-    return partial(_of_outlines, list(zip(names, map(_hex, edges), outlines, strict=False))[:_MOST], plane, lead)
+    apart = _apart([_hex(colour) for colour in edges])
+    return partial(_of_outlines, list(zip(names, apart, outlines, strict=False))[:_MOST], len(layer.data), plane, lead)
 
 
-def _of_outlines(outlines: list[tuple[str, str, tuple[str, Floats]]], plane: Plane, lead: Pixel) -> list[Mark]:
+def _apart(colours: list[str]) -> list[str]:
+    """Take, for each colour that several marks have or that nobody chose, one of `COLOURS`; from the end, as pins begin at the other."""
+    if _NOT_CHOSEN not in colours and len(set(colours)) >= min(len(colours), len(COLOURS)):
+        return colours
+    shared = {colour for colour in colours if colour == _NOT_CHOSEN or colours.count(colour) > 1}
+    free = cycle([colour for colour in reversed(COLOURS) if colour not in colours] or COLOURS)
+    return [next(free) if colour in shared else colour for colour in colours]
+
+
+def _of_outlines(outlines: list[tuple[str, str, tuple[str, Floats]]], of: int, plane: Plane, lead: Pixel) -> list[Mark]:
     found = [(name, colour, _cover(kind, corners, plane)) for name, colour, (kind, corners) in outlines]
-    return [Mark(name=name, colour=colour, pixels=_with_lead(pixels, lead)) for name, colour, pixels in found if len(pixels)]
+    return [Mark(name=name, colour=colour, pixels=_with_lead(pixels, lead), of=of) for name, colour, pixels in found if len(pixels)]
 
 
 def _of_labels(
@@ -95,8 +128,11 @@ def _of_labels(
     values = np.zeros(len(at), dtype=np.int64)
     values[inside] = flat[tuple(at[inside].T)]
     pixels = np.stack(np.unravel_index(np.arange(len(at)), plane), axis=1)
-    present = [int(value) for value in np.unique(values) if value > 0][:_MOST]
-    return [Mark(name=f"label {one}", colour=colour(one), pixels=_with_lead(pixels[values == one], lead)) for one in present]
+    present = [int(value) for value in np.unique(values) if value > 0]
+    return [
+        Mark(name=f"label {one}", colour=colour(one), pixels=_with_lead(pixels[values == one], lead), of=len(present))
+        for one in present[:_MOST]
+    ]
 
 
 def _cover(kind: str, corners: Floats, plane: Plane) -> NDArray[np.int64]:

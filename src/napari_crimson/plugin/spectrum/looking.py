@@ -42,7 +42,7 @@ class Stats:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MarkSpectra:
-    """Spectra of the pixels of a mark, so far: of `pixels` pixels, `used` have been read."""
+    """Spectra of the pixels of a mark, so far: of `pixels` pixels, `used` have been read; `of` as in `Mark`."""
 
     name: str
     colour: str
@@ -50,6 +50,7 @@ class MarkSpectra:
     used: int
     raw: Stats
     raman: Stats | None
+    of: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,6 +97,7 @@ def look_at_marks(source: SpectraSource, remover: LiveRemover | None, find: Call
                     used=start + len(batch),
                     raw=raw.stats(),
                     raman=None if remover is None else raman.stats(),
+                    of=mark.of,
                 ),
             }
             yield found

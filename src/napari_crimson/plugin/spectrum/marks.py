@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_crimson.plugin.pointing.cursor import pixel_at
-from napari_crimson.plugin.pointing.marks import Mark, find_marks
+from napari_crimson.plugin.pointing.marks import Mark, find_marks, tell_apart
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.spectrum.pins import Pins
 
@@ -101,6 +101,7 @@ class SpectrumMarks(QObject):
         if regions is None or self._layer is None or self._source is None:
             self._ask(REGIONS, list)
         else:
+            tell_apart(regions)
             self._ask(REGIONS, find_marks(regions, self._layer, self._source.shape, self.lead))
 
     def _regions_chosen(self) -> None:

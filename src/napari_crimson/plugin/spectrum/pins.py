@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Points
 
-from napari_crimson.plugin.pointing.marks import Mark
+from napari_crimson.plugin.pointing.marks import COLOURS, Mark
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Pins"]
 
-# bright ones, for points on a dark image, that the colour-blind tell apart: after Okabe and Ito (2008)
-_COLOURS = ("#56b4e9", "#e69f00", "#2bc99b", "#e08fc0", "#f0e442", "#ff7f50", "#b7a4ff")
 _SIZE_PX = 12  # on the screen, at the zoom of the first pin
 
 
@@ -55,7 +53,7 @@ class Pins:
             layer.remove_selected()
             return
         taken = {mark.colour for mark in self.marks()}
-        free = next((colour for colour in _COLOURS if colour not in taken), _COLOURS[len(layer.data) % len(_COLOURS)])
+        free = next((colour for colour in COLOURS if colour not in taken), COLOURS[len(layer.data) % len(COLOURS)])
         layer.current_face_color = free
         layer.add(np.array([pixel], dtype=float))
         layer.selected_data = set()

@@ -13,7 +13,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.docks import end_with_its_dock
 from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
-from napari_crimson.plugin.pointing.marks import Mark
+from napari_crimson.plugin.pointing.marks import Mark, left_out
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import SpectraSource
 from napari_crimson.plugin.pointing.watch import Watch
@@ -199,7 +199,7 @@ class SpectrumWidget(QWidget):
         else:
             self.plots.draw_marks(str(key), answer)
             if key == REGIONS:
-                self._part = _progress(answer.values())
+                self._part = " · ".join(text for text in (left_out(answer.values()), _progress(answer.values())) if text)
                 self._say()
 
     def _draw_cursor(self, looked: Looked) -> None:
