@@ -149,7 +149,7 @@ def test_a_share_that_goes_away_and_comes_back_is_waited_for(
     with caplog.at_level(logging.WARNING), unchanged(file.parent):
         assert run("correct", file, "--out", tmp_path / "out", "--remover", "kk") == 0
     assert len(tries) >= 6
-    assert len(re.findall(r"cell\.h5: cannot be read now .*; is it still there, .*; trying again in 0 s", caplog.text)) == 3
+    assert len(re.findall(r"cell\.h5 is gone: put it back, .*; trying again in 0 s", caplog.text)) == 3
     monkeypatch.undo()
     np.testing.assert_array_equal(
         open_stack(tmp_path / "out" / "cell.zarr")["raman"].values, remove_background(open_stack(file), "kk")["raman"].values
@@ -183,7 +183,7 @@ def test_a_share_that_stays_away_stops_the_run_which_goes_on_when_it_is_back(
     next(steps)
     with unchanged(file.parent):
         file.rename(tmp_path / "away")
-        with pytest.raises(CrimsonError, match=r"cannot be read now .*is it still there, and its disk or share connected"):
+        with pytest.raises(CrimsonError, match=r"cell\.h5 is gone: put it back, .* is its disk or share connected"):
             list(steps)
         assert record(out)["status"] == "partial"
         (tmp_path / "away").rename(file)
@@ -267,7 +267,7 @@ def test_a_zarr_that_goes_away_while_it_is_read_does_not_turn_into_zeros(
         return array
 
     monkeypatch.setattr(zarr, "AsyncArray", unplugged)
-    with pytest.raises(CrimsonError, match=r"in\.zarr.*: cannot be read .*; is it still there, and its disk or share connected"):
+    with pytest.raises(CrimsonError, match=r"in\.zarr.* is gone.*; is .*its disk or share connected"):
         stack["cars"][0].compute()
     assert contents(tmp_path / "away") == before
 

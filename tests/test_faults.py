@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from threading import Event, Timer
 
+import h5py
 import pytest
 
 from napari_crimson import faults
@@ -84,6 +85,14 @@ def test_a_failing_disk_is_told_from_one_that_is_gone(tmp_path):
     fault = read_fault(tmp_path / "a.h5", OSError(errno.EIO, "Input/output error"))
     assert isinstance(fault, UnreachableError)
     assert fault.one_spot
+
+
+def test_a_file_that_is_gone_is_told_plainly(tmp_path):
+    with pytest.raises(FileNotFoundError) as told:
+        h5py.File(tmp_path / "gone.h5", "r")
+    fault = read_fault(tmp_path / "gone.h5", told.value)
+    assert isinstance(fault, UnreachableError)
+    assert str(fault) == f"{tmp_path / 'gone.h5'} is gone: put it back, or open it where it is now; is its disk or share connected?"
 
 
 @pytest.mark.parametrize("error", [ValueError("bad checksum"), OSError("filter returned failure"), RuntimeError("blosc"), EOFError()])

@@ -158,6 +158,6 @@ def test_a_raw_file_that_has_become_shorter_is_an_error_and_no_crash(tmp_path: P
         array[3]
     assert told.type is DamagedError
     (tmp_path / "raw").unlink()
-    with refused(tmp_path, "raw: cannot be read now .*; is it still there") as told:
+    with refused(tmp_path, "raw is gone: put it back, or open it where it is now") as told:
         array[3]
     assert told.type is UnreachableError

@@ -66,7 +66,7 @@ def test_nothing_stays_open_and_the_stack_can_be_sent_away(path: Path) -> None:
 def test_a_file_taken_away_is_one_error(path: Path) -> None:
     stack = open_stack(path, wavenumber=(1, 2))
     path.rename(path.with_name("elsewhere"))
-    with refused(path.parent, f"{re.escape(str(path))}: cannot be read now .*; is it still there, and its disk or share connected"):
+    with refused(path.parent, f"{re.escape(str(path))} is gone: put it back, or open it where it is now; is its disk or share connected"):
         stack["cars"].load()
 
 

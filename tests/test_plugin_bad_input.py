@@ -29,7 +29,7 @@ __all__ = ["click", "gated"]  # fixtures
 
 PATIENCE_MS = 20_000
 GIVEN = "layer 'tissue' has been given other data, and the run on those it had was stopped"
-GONE = r"tissue\.h5: cannot be read now .*; is it still there, and its disk or share connected"
+GONE = r"tissue\.h5 is gone: put it back, or open it where it is now; is its disk or share connected"
 
 
 @pytest.fixture(autouse=True)

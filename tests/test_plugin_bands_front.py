@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
 
+from napari_crimson import save_stack
+from napari_crimson.errors import CrimsonError, UnreachableError
 from napari_crimson.plugin.band_cache import BandCache
 from napari_crimson.plugin.bands_front import BandsFront
+from napari_crimson.plugin.pointing.spectra_source import SpectraSource
+from napari_crimson.stack import make_stack
 
 PLAIN = np.arange(4 * 5 * 6).reshape(4, 5, 6)
 
@@ -145,3 +151,80 @@ def test_what_cannot_be_read_is_told_where_it_is_asked_for() -> None:
             plane(cache, 3)
         while cache.busy:
             time.sleep(0.001)
+
+
+class Leaving(Counted):
+    """An array that can be gone."""
+
+    gone = False
+
+    def __getitem__(self, key: Any) -> Any:
+        if self.gone:
+            raise UnreachableError("scan.h5 is gone")
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("key", [3, slice(2, 5), (slice(3, 4), slice(None), slice(None)), (1, 2, 3), (slice(None), 2), ..., (..., 2)])
+def test_what_is_gone_is_nothing_of_the_right_shape(key: Any) -> None:
+    leaving = Leaving()
+    leaving.gone = True
+    view = leaving.view()
+    turned = np.moveaxis(PLAIN, -1, 0)
+    found = view[key]
+    assert found.shape == turned[key].shape
+    assert found.dtype == PLAIN.dtype
+    assert not found.any()
+    floats = BandsFront(view.spectra_last.astype("f4"))[key]
+    assert floats.shape == turned[key].shape
+    assert np.isnan(floats).all()
+
+
+def test_what_is_gone_is_told_once_until_it_has_been_back(messages: list[str]) -> None:
+    leaving = Leaving()
+    view = leaving.view()
+    for times in (1, 2):
+        leaving.gone = True
+        for band in (1, 2, 3):
+            assert not view[band].any()
+        assert messages == ["scan.h5 is gone"] * times
+        leaving.gone = False
+        np.testing.assert_array_equal(view[2], PLAIN[..., 2])
+        wait_for(view)
+        view.planes.forget()
+
+
+def test_the_whole_of_what_is_gone_is_an_error_and_no_nan() -> None:
+    leaving = Leaving()
+    view = leaving.view()
+    leaving.gone = True
+    with pytest.raises(CrimsonError, match="gone"):
+        np.asarray(view)
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("suffix", [".h5", ".zarr"])
+def test_slider_over_a_stack_whose_file_is_gone(viewer: Any, messages: list[str], tmp_path: Path, suffix: str) -> None:
+    axis = np.linspace(2700.0, 3100.0, 400)
+    counts = np.random.default_rng(0).uniform(1, 9, (5, 6, axis.size)).astype("f4")
+    path = tmp_path / f"scan{suffix}"
+    save_stack(make_stack(counts, axis), path)
+    (layer,) = viewer.open(path, plugin="napari-crimson")
+    for plane in (399, 200):  # the two runs of planes that are kept then do not hold the first ones
+        viewer.dims.set_current_step(0, plane)
+        wait_for(layer.data)
+    aside = path.rename(tmp_path / f"aside{suffix}")
+    for plane in (10, 11, 12):
+        viewer.dims.set_current_step(0, plane)
+        assert viewer.dims.current_step[0] == plane
+        assert f"(plane {plane} of 400)" in viewer.canvas.overlays["wavenumber"].text
+        assert np.isnan(layer._slice.image.raw).all()
+        assert layer._slice.image.raw.shape == (5, 6)
+    (told,) = messages
+    assert re.search(rf"scan\{suffix} is gone: put it back, or open it where it is now", told)
+    assert "rrno" not in told
+    with pytest.raises(UnreachableError, match="is gone"):
+        SpectraSource(layer).spectrum((2, 3))
+    aside.rename(path)
+    viewer.dims.set_current_step(0, 11)
+    np.testing.assert_array_equal(layer._slice.image.raw, counts[..., 11])
+    assert len(messages) == 1

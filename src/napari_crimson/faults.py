@@ -55,6 +55,8 @@ def read_fault(path: Path, error: Exception) -> CrimsonError:
     """What a failed read of `path` means."""
     if isinstance(error, MemoryError):
         return CrimsonError(f"{path}: no memory left to read it ({error}); close other programs, or cut the stack")
+    if isinstance(error, FileNotFoundError) and _is_gone(path):
+        return UnreachableError(f"{path} is gone: put it back, or open it where it is now; is its disk or share connected?")
     if isinstance(error, OSError) and (error.errno or isinstance(error, FileNotFoundError)):
         spot = error.errno == errno.EIO and _answers(path)
         cure = "copy it elsewhere, its disk may be failing" if spot else "is it still there, and its disk or share connected?"
@@ -69,6 +71,14 @@ def write_fault(path: Path, error: OSError, kept: str = "") -> CrimsonError:
         return UnreachableError(f"cannot write {path}: {reason}; is its disk or share connected?{kept}")
     cure = "make room or choose another output" if error.errno in _FULL else "choose another output, in a folder you may write to"
     return CrimsonError(f"cannot write {path}: {reason}; {cure}{kept}")
+
+
+def _is_gone(path: Path) -> bool:
+    """Tell whether there is nothing at a path, as far as the system says."""
+    try:
+        return not path.exists()
+    except OSError:
+        return False
 
 
 def _answers(path: Path) -> bool:

@@ -9,8 +9,10 @@ import dask.array as da
 import numpy as np
 from dask.local import get_sync
 from dask.threaded import get as get_threaded
+from napari.utils.notifications import show_error
 from numpy.typing import DTypeLike, NDArray
 
+from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.band_cache import BandCache
 
 __all__ = ["BandsFront", "PlanesOnDisk", "read_now"]
@@ -19,12 +21,15 @@ __all__ = ["BandsFront", "PlanesOnDisk", "read_now"]
 class PlanesOnDisk(ABC):
     """An array (W, [t,] [z,] y, x) on disk; indexing with integers and slices reads what it names and returns NumPy.
 
-    Whole planes come from a `BandCache`; `_read` gives any part.
+    Whole planes come from a `BandCache`; `_read` gives any part. What napari asks for and cannot be read is NaN, or zero where
+    the values are integers, and told once, until something can be read again: an error would leave napari half way to the next
+    plane.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape, self.ndim, self.dtype = shape, len(shape), dtype
         self.planes = BandCache(self._read, shape, dtype)
+        self._told = False
 
     @abstractmethod
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
@@ -35,6 +40,19 @@ class PlanesOnDisk(ABC):
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         full = self._full(key if isinstance(key, tuple) else (key,))
+        try:
+            found = self._find(full)
+        except CrimsonError as error:
+            if not self._told:
+                self._told = True
+                show_error(str(error))
+            shape = np.broadcast_to(np.zeros((), self.dtype), self.shape)[full].shape
+            return np.full(shape, np.nan if np.issubdtype(self.dtype, np.inexact) else 0, dtype=self.dtype)
+        self._told = False
+        return found
+
+    def _find(self, full: tuple[Any, ...]) -> NDArray[Any]:
+        """Read what a key with an entry for each axis names, or take it from memory."""
         wanted = self._planes(full)
         if wanted is None:
             return self._read(full)
@@ -47,7 +65,7 @@ class PlanesOnDisk(ABC):
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("a stack on disk cannot be an array without reading it")
-        return np.asarray(self[()], dtype=dtype)
+        return np.asarray(self._find(self._full(())), dtype=dtype)  # a whole that is asked for must not be NaN for a part
 
     def _full(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
         """Write out an ellipsis and the axes a key leaves out."""
