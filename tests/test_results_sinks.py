@@ -16,6 +16,7 @@ from napari_crimson import CrimsonError
 from napari_crimson.blocks import plan_blocks
 from napari_crimson.io.ome_zarr import fit_tile
 from napari_crimson.results.sinks import MemorySink, ZarrSink
+from napari_crimson.results.store import check_space
 from refusing import contents, refused
 
 DIMS = ("y", "x", "wavenumber")
@@ -248,6 +249,15 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
         make(tmp_path / "file" / "result.zarr")
     assert "make room" not in str(told.value)
     assert "Finished blocks" not in str(told.value)
+
+
+@pytest.mark.parametrize("made", ["file/result.zarr", "none/result.zarr"])
+def test_a_place_that_takes_no_folders_is_told_before_the_start(tmp_path, monkeypatch, made):
+    (tmp_path / "file").write_text("in the way")
+    if made.startswith("none"):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 0))  # as of /proc
+    with refused(tmp_path, r"cannot write .*result\.zarr: .* takes no folders; choose another output, in a folder you may write to"):
+        check_space(tmp_path / made, 100)
 
 
 def test_a_disk_far_too_small_is_told_before_the_start(path, monkeypatch):

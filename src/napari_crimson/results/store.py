@@ -126,17 +126,25 @@ def check_clear(path: Path) -> bool:
 
 def free_space(path: Path) -> int:
     """Free bytes of the disk that a file or folder, which need not exist yet, is on."""
-    return shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.exists())).free
+    return shutil.disk_usage(_nearest(path)).free
 
 
 def check_space(path: Path, size: int) -> None:
     """Refuse what cannot fit however well it compresses; where it is merely tight, the write will tell."""
+    nearest = _nearest(path)
+    if not nearest.is_dir() or shutil.disk_usage(nearest).total == 0:  # such as /proc, which has no room at all
+        raise CrimsonError(f"cannot write {path}: {nearest} takes no folders; choose another output, in a folder you may write to")
     free = free_space(path)
     if free < 0.05 * size:
         raise CrimsonError(
             f"{path}: {size / 2**30:.3g} GiB of results for a disk with {free / 2**30:.3g} GiB free; "
             "make room, choose another output, or give fewer wavenumbers or pixels"
         )
+
+
+def _nearest(path: Path) -> Path:
+    """What there is on the way to a file or folder, which need not exist yet."""
+    return next(folder for folder in path.absolute().parents if folder.exists())
 
 
 @contextmanager
