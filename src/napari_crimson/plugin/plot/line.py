@@ -30,7 +30,15 @@ class Line:
 
 
 class DrawnLine:
-    """The items of one line: the line itself and, behind it, its band."""
+    """The items of one line: the line itself and, behind it, its band.
+
+    Attributes
+    ----------
+    x, top : numpy.ndarray, shape (W,)
+        How high it reaches with its band, as it is drawn; NaN where it is not.
+    shown : bool
+        Whether it is to be seen.
+    """
 
     def __init__(self, plot: Any) -> None:
         self.line = plot.plot([], [], connect="finite", antialias=True)
@@ -39,8 +47,8 @@ class DrawnLine:
         self.band.setZValue(-10)
         plot.addItem(self.band)
         self._style: tuple[Any, ...] = ()
-        self._shown, self._shaded = True, False
-        self._x = self._top = np.empty(0)
+        self.shown, self._shaded = True, False
+        self.x = self.top = np.empty(0)
 
     def set(self, line: Line, colour: str, width_px: float, *, log: bool) -> None:
         """Draw anew."""
@@ -50,27 +58,18 @@ class DrawnLine:
         inner = slice(first, last)  # a path must not begin with a gap
         self.line.setData(line.x[inner], np.where(drawn, line.y, np.nan)[inner])
         self._shaded = line.sd is not None and bool(drawn.any())
-        self.band.setVisible(self._shown and self._shaded)
-        self._x, self._top = line.x, np.where(drawn, line.y if line.sd is None else line.y + np.nan_to_num(line.sd), np.nan)
+        self.band.setVisible(self.shown and self._shaded)
+        self.x, self.top = line.x, np.where(drawn, line.y if line.sd is None else line.y + np.nan_to_num(line.sd), np.nan)
         if log:
-            self._top = np.log10(self._top)
+            self.top = np.log10(self.top)
         if line.sd is not None:
             self.band.setPath(_band_path(line.x[drawn], line.y[drawn], np.nan_to_num(line.sd[drawn]), log=log))
 
     def show(self, *, shown: bool) -> None:
         """Let it be seen, or hide it with its band."""
-        self._shown = shown
+        self.shown = shown
         self.line.setVisible(shown)
         self.band.setVisible(shown and self._shaded)
-
-    def highest(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Highest value between positions (N,) and others, with the band, as it is drawn; NaN where nothing is."""
-        if not self._shown or not self._x.size:
-            return np.full(low.size, np.nan)
-        first, after = np.searchsorted(self._x, low), np.searchsorted(self._x, high, side="right")
-        within = np.fmax.reduceat(np.append(self._top, np.nan), np.stack([first, after], axis=1).ravel())[::2]
-        ends = np.interp([low, high], self._x, self._top, left=np.nan, right=np.nan)
-        return np.asarray(np.fmax.reduce([np.where(first < after, within, np.nan), *ends]))
 
     def _set_style(self, line: Line, colour: str, width_px: float) -> None:
         """Choose pen and brush, where they are others: pyqtgraph draws anew with each of these calls."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF
 from qtpy.QtGui import QColor, QFont, QFontMetricsF
 
@@ -15,6 +16,7 @@ from napari_crimson.plugin.plot.line import DrawnLine
 
 __all__ = ["Note", "Notes"]
 
+Floats = NDArray[np.float64]
 Note = tuple[float, float, str]  # x, y, text
 
 _GAP_PX = 4  # between a point and its text
@@ -72,13 +74,21 @@ class Notes(pg.GraphicsObject):  # type: ignore[misc]
         wide = metrics.height()
         x, y = np.array([note[:2] for note in self.notes]).T
         half = wide / 2 / max(abs(to_scene.m11()), np.finfo(float).tiny)
-        for line in self._lines.values():
-            y = np.fmax(y, line.highest(x - half, x + half))
+        for at_x, tops in self._tops():
+            y = np.fmax(y, _highest(at_x, np.fmax.reduce(tops), x - half, x + half))
         found = []
         for left, up, (_, _, text) in zip(x, y, self.notes, strict=True):
             at, high = to_scene.map(QPointF(left, up)), metrics.horizontalAdvance(text)
             found.append(QRectF(at.x() - wide / 2, at.y() - _GAP_PX - high, wide, high))
         return found
+
+    def _tops(self) -> Iterable[tuple[Floats, list[Floats]]]:
+        """How high the lines reach that are seen, those together that have one axis, as spectra of a stack do."""
+        found: dict[int, tuple[Floats, list[Floats]]] = {}
+        for line in self._lines.values():
+            if line.shown and line.x.size:
+                found.setdefault(id(line.x), (line.x, []))[1].append(line.top)
+        return found.values()
 
     def paint(self, painter: Any, *args: Any) -> None:
         """Draw them, also where a picture is made larger or smaller than the screen."""
@@ -92,3 +102,11 @@ class Notes(pg.GraphicsObject):  # type: ignore[misc]
             painter.translate(place.right() - descent, place.bottom())
             painter.rotate(-90)
             painter.drawText(QPointF(0, 0), text)
+
+
+def _highest(x: Floats, top: Floats, low: Floats, high: Floats) -> Floats:
+    """Highest value of a line (W,) between positions (N,) and others; NaN where there is none."""
+    first, after = np.searchsorted(x, low), np.searchsorted(x, high, side="right")
+    within = np.fmax.reduceat(np.append(top, np.nan), np.stack([first, after], axis=1).ravel())[::2]
+    ends = np.interp([low, high], x, top, left=np.nan, right=np.nan)
+    return np.asarray(np.fmax.reduce([np.where(first < after, within, np.nan), *ends]))
