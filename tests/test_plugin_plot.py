@@ -465,7 +465,7 @@ def test_the_note_of_the_highest_line_is_not_cut(plot: Any, qtbot: Any) -> None:
 
 
 def test_however_long_a_note_is_there_is_room_for_it(plot: Any, qtbot: Any) -> None:
-    plot.set_notes([(float(AXIS[PEAK.argmax()]), float(PEAK.max()), "a line with a name")])
+    plot.set_notes([(float(AXIS[PEAK.argmax()]), float(PEAK.max()), "the symmetric stretch of methylene groups")])
     qtbot.wait(20)
     (place,) = plot._notes.places()
     assert plot.view.getPlotItem().vb.sceneBoundingRect().contains(place)
