@@ -18,6 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_crimson import open_stack, save_stack
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import layer_data_from_stack
+from napari_crimson.plugin.readout import show_wavenumber
 from napari_crimson.plugin.spectrum import live_remover
 from napari_crimson.remover import FunctionRemover
 from napari_crimson.stack import make_stack
@@ -328,6 +329,19 @@ def test_band_image_is_the_mean_and_follows_the_slider(docked: Any, viewer: Any,
     viewer.layers.remove(viewer.layers[1])
     assert not docked.controls.band.isChecked()
     assert viewer.layers["tissue"].visible
+
+
+def test_the_canvas_says_the_wavenumber_in_band_image_mode_too(docked: Any, viewer: Any, click: Any) -> None:
+    show_wavenumber(viewer)
+    shown = viewer.canvas.overlays["wavenumber"]
+    click(docked.controls.band)
+    assert not viewer.layers["tissue"].visible
+    for plane, at in ((15, "2850.0"), (23, "2930.0")):
+        viewer.dims.set_current_step(0, plane)
+        assert shown.visible
+        assert shown.text.startswith(f"{at} cm⁻¹")
+    viewer.layers[1].visible = False
+    assert not shown.visible
 
 
 def test_dragging_the_band_averages_over_it(docked: Any, viewer: Any, point: Any, click: Any, qtbot: Any) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 __all__ = [
+    "BAND_OF",
     "KEY",
     "PARTIAL",
     "axis_falls",
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 KEY = "crimson"
+BAND_OF = "band of"  # in what a layer carries: that it stands for this stack (`unique_id`), which is hidden meanwhile
 PARTIAL = " (partial)"  # at the end of the name of a result that was stopped
 LayerData = tuple[Any, dict[str, Any], str]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_crimson.analysis.band_names import Band, BandLike, band_of, bands_at
 from napari_crimson.errors import CrimsonError
-from napari_crimson.plugin.layers import axis_of_layer
+from napari_crimson.plugin.layers import BAND_OF, KEY, axis_of_layer
 from napari_crimson.plugin.stack_layers import is_stack
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def layer_meant(viewer: ViewerModel) -> Layer | None:
 
 
 def stacks_seen(viewer: ViewerModel) -> Iterator[Image]:
-    """Visible layers with a wavenumber axis: the selected one first, then from the top.
+    """Layers with a wavenumber axis that are visible, or whose band image is: the selected one first, then from the top.
 
     None where a stack without an axis is selected: what the slider means for that one, nobody has said.
     """
@@ -40,9 +40,10 @@ def stacks_seen(viewer: ViewerModel) -> Iterator[Image]:
     chosen = active if is_stack(active) else None
     if chosen is not None and axis_of_layer(chosen) is None:
         return
+    instead = {layer.metadata.get(KEY, {}).get(BAND_OF) for layer in viewer.layers if layer.visible}
     for layer in (*([chosen] if chosen is not None else []), *reversed(viewer.layers)):
         axis = axis_of_layer(layer) if is_stack(layer) else None
-        if axis is not None and len(axis) == layer.data.shape[0] and layer.visible:
+        if axis is not None and len(axis) == layer.data.shape[0] and (layer.visible or layer.unique_id in instead):
             yield layer
 
 

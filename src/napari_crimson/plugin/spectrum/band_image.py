@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_crimson.plugin.contrast import limits
+from napari_crimson.plugin.layers import BAND_OF, KEY
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -36,6 +37,7 @@ class BandImage:
             axis_labels=stack.axis_labels[-2:],
             colormap=stack.colormap,
             contrast_limits=self._limits,
+            metadata={KEY: {BAND_OF: stack.unique_id}},
             rgb=False,
         )
         active = viewer.layers.selection.active
