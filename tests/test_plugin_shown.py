@@ -97,6 +97,23 @@ def test_readout_is_of_the_selected_stack_and_off_for_what_has_no_axis(model: Vi
     assert said(model) == ""
 
 
+@pytest.mark.parametrize("axis", [EVEN, UNEVEN], ids=["even", "uneven"])
+def test_a_first_stack_begins_where_there_is_something_to_see(model: ViewerModel, axis: np.ndarray) -> None:
+    add_stack(model, axis)
+    assert said(model).startswith("2850.0 cm⁻¹ · CH2 ")
+    go_to(model, 2930)
+    add_stack(model, axis, "another")
+    assert said(model).startswith("2930.0 cm⁻¹ · CH3 ")
+
+
+def test_a_first_stack_without_ch2_begins_in_the_middle_and_so_does_anybody_elses(model: ViewerModel) -> None:
+    layer = add_stack(model, np.linspace(500.0, 1500.0, 41))
+    assert said(model).endswith("(plane 20 of 41)")
+    model.layers.remove(layer)
+    model.add_image(np.ones((41, 6, 7)), rgb=False, metadata={"crimson": {"wavenumber": EVEN}})
+    assert said(model).endswith("(plane 20 of 41)")
+
+
 def test_off_where_the_axis_is_displayed(model: ViewerModel) -> None:
     add_stack(model, EVEN)
     model.dims.ndisplay = 3
@@ -146,6 +163,7 @@ def test_slider_that_is_dragged_and_command_of_the_palette(viewer: Any, qtbot: A
     from napari_crimson.plugin.go_to_dialog import GoToDialog
 
     viewer.open_sample("napari-crimson", "tissue_small")
+    assert said(viewer).startswith("2851.4 cm⁻¹ · CH2 ")
     assert f"{viewer.layers[0].units[0]:~}" == "1 / cm"
     slider = next(bar for bar in viewer.window.main_menu.window().findChildren(QScrollBar) if bar.maximum() == 999 and bar.isVisible())
     middle = QPoint(slider.width() // 2, slider.height() // 2)
