@@ -73,6 +73,18 @@ def test_what_a_run_will_take_is_told_before_it_and_follows_the_settings(viewer:
 
 
 @pytest.mark.usefixtures("gated")
+def test_it_says_nothing_of_a_stack_that_has_gone(viewer: Any, qtbot: Any) -> None:
+    layer = add_tissue(viewer)
+    widget = dock(viewer)
+    qtbot.waitUntil(lambda: "6 y × 8 x" in widget.plan.value, timeout=PATIENCE_MS)
+    layer.data = np.ones((4, 5), np.float32)
+    qtbot.waitUntil(lambda: "has shape (4, 5)" in widget.plan.value, timeout=PATIENCE_MS)
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: widget.plan.value == "", timeout=PATIENCE_MS)
+    assert widget.plane.value == "–"
+
+
+@pytest.mark.usefixtures("gated")
 def test_it_says_what_is_measured_until_that_is_known(viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     known = threading.Event()
 

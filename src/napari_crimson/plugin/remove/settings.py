@@ -78,6 +78,7 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         self._watch = Watch()
         self._axis_button.changed.connect(self._ask_for_axis)
         self._stack.changed.connect(self._stack_changed)
+        self._stack.native.currentIndexChanged.connect(self._index_changed)
         self._output.changed.connect(self._output_changed)
         self._remover.changed.connect(self._suggest_folder)
         self._viewer.dims.events.current_step.connect(self._show_wavenumber)
@@ -197,6 +198,11 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
             self._watch.connect(layer.events.metadata, self._axis_given)
         self._suggest_folder()
         self._show_wavenumber()
+
+    def _index_changed(self, index: int) -> None:
+        """Hear that no stack is left, of which magicgui does not tell."""
+        if index < 0:
+            self._stack_changed()
 
     def _suggest_folder(self, _: Any = None) -> None:
         """Name a place in the preferred folder, until another is named."""
