@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,15 @@ from numpy.testing import assert_allclose
 
 from napari_crimson import faults, weights
 from napari_crimson.io import lazy
-from napari_crimson.pipeline import Pipeline
+from napari_crimson.pipeline import Pipeline, Step
+from napari_crimson.plugin.analyse.job import AnalyseJob
+from napari_crimson.plugin.background import BackgroundJob
+from napari_crimson.plugin.check.job import CheckJob
+from napari_crimson.plugin.layers import layer_data_from_stack
+from napari_crimson.plugin.prepare.job import PrepareJob
+from napari_crimson.plugin.prepare.svd_job import SVDJob
+from napari_crimson.plugin.train.job import TrainJob
+from napari_crimson.stack import make_stack
 from refusing import contents, unchanged
 from test_plugin_remove import AXIS, Gated, add_tissue, cars, click, dock, done, gated, result
 
@@ -227,6 +235,61 @@ def test_viewer_closed_during_a_run_with_others_waiting(
     gated.open()
     qtbot.waitUntil(lambda: not any(thread.name.startswith("crimson") for thread in threading.enumerate()), timeout=PATIENCE_MS)
     assert done(layer) < 6
+    assert not messages
+
+
+def step_chosen(dock: Any, step: str) -> Any:
+    dock.editor.set_steps((Step(step),))
+    dock.editor.list.setCurrentRow(0)
+    return dock.form
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type[BackgroundJob]], None]]:
+    """Have jobs of a kind work until they are stopped, and tell of it all the time."""
+    over = threading.Event()
+
+    def work(job: BackgroundJob) -> Generator[Any, None, None]:
+        while not over.wait(0.01):
+            job._heed("the work", 0.5)
+            yield from ()
+
+    yield lambda kind: monkeypatch.setattr(kind, "_work", work)
+    over.set()
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize(
+    ("title", "kind", "button"),
+    [
+        ("Prepare", PrepareJob, lambda dock: step_chosen(dock, "subtract_dark").prepare),
+        ("Prepare", SVDJob, lambda dock: step_chosen(dock, "denoise_svd").choose),
+        ("Analyse", AnalyseJob, lambda dock: dock.form.run),
+        ("Where not to trust", CheckJob, lambda dock: dock.check),
+        ("Train", TrainJob, lambda dock: dock.form.train),
+    ],
+)
+def test_viewer_closed_while_a_dock_works(
+    viewer: Any,
+    qtbot: Any,
+    press: Any,
+    messages: list[str],
+    endless: Callable[[type[BackgroundJob]], None],
+    title: str,
+    kind: type[BackgroundJob],
+    button: Callable[[Any], Any],
+) -> None:
+    endless(kind)
+    source = add_tissue(viewer, reference=np.ones(AXIS.size, np.float32))
+    answer = make_stack(cars(), AXIS, source="tissue.h5").rename(cars="raman")
+    data, attributes, _ = layer_data_from_stack(answer)[0]
+    viewer.add_image(data, **{**attributes, "name": "tissue · kk"})
+    viewer.layers.selection.active = source
+    dock = viewer.window.add_plugin_dock_widget("napari-crimson", title)[1]
+    press(button(dock))
+    qtbot.waitUntil(lambda: any(thread.name == "crimson-work" for thread in threading.enumerate()), timeout=PATIENCE_MS)
+    viewer.close()
+    qtbot.waitUntil(lambda: not any(thread.name.startswith("crimson") for thread in threading.enumerate()), timeout=PATIENCE_MS)
     assert not messages
 
 

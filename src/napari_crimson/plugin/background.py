@@ -83,6 +83,12 @@ class BackgroundJob:
             self._stop.set()
             QTimer.singleShot(_GRACE_MS, self._conclude)
 
+    def abandon(self) -> None:
+        """Stop, tell nobody and add nothing: what it would be shown in has gone."""
+        self.listener = None
+        self._over = True
+        self.cancel()
+
     def _work(self) -> Generator[Any, None, None]:
         """Do the work, in the thread."""
         raise NotImplementedError

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from qtpy.QtWidgets import QWidget
@@ -10,8 +13,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_crimson.pipeline import Step
+    from napari_crimson.plugin.background import BackgroundJob
 
-__all__ = ["StepsDock", "docked", "end_with_its_dock", "open_dock"]
+__all__ = ["StepsDock", "abandon_all", "docked", "end_with_its_dock", "open_dock", "release_all", "release_with"]
 
 Widget = TypeVar("Widget")
 
@@ -54,3 +58,24 @@ def end_with_its_dock(widget: QWidget) -> None:
     _ending[key] = widget
     widget.destroyed.connect(lambda *_: _ending.pop(key, None))
     widget.deleteLater()
+
+
+def release_with(widget: QWidget, release: list[Callable[[], object]]) -> None:
+    """Have a widget let go of what it holds when it is destroyed: with its whole window, it is not parted from its dock first.
+
+    The calls must do without the widget's own parts: Qt may have deleted them by then.
+    """
+    widget.destroyed.connect(partial(release_all, release))
+
+
+def release_all(release: list[Callable[[], object]]) -> None:
+    """Make the calls, each once."""
+    while release:
+        with suppress(RuntimeError):  # where Qt has gone first
+            release.pop(0)()
+
+
+def abandon_all(jobs: Iterable[BackgroundJob]) -> None:
+    """Stop work whose dock has gone."""
+    for job in jobs:
+        job.abandon()

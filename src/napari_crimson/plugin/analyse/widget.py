@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent
@@ -11,7 +13,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.analyse.form import AnalyseForm
 from napari_crimson.plugin.analyse.job import AnalyseJob
 from napari_crimson.plugin.background import tell
-from napari_crimson.plugin.docks import end_with_its_dock
+from napari_crimson.plugin.docks import abandon_all, end_with_its_dock, release_all, release_with
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.report import Report
 
@@ -27,12 +29,19 @@ class AnalyseWidget(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._job: AnalyseJob | None = None
-        self._closed = False
+        self._jobs: list[AnalyseJob] = []  # at most one; a list, for what lets go of it without knowing the widget
         self.form = AnalyseForm(self, napari_viewer)
         self.form.run.clicked.connect(self.run)
         self.form.cancel.clicked.connect(self.cancel)
-        napari_viewer.layers.events.inserted.connect(self._layer_added, position="last")  # the box has filled by then
+        inserted = napari_viewer.layers.events.inserted
+        inserted.connect(self._layer_added, position="last")  # the box has filled by then
+        self._release: list[Callable[[], object]] = [partial(abandon_all, self._jobs), self.form.let_go]
+        self._release += [partial(inserted.disconnect, self._layer_added)]
+        release_with(self, self._release)
+
+    @property
+    def _job(self) -> AnalyseJob | None:
+        return self._jobs[0] if self._jobs else None
 
     @property
     def running(self) -> bool:
@@ -52,8 +61,9 @@ class AnalyseWidget(QWidget):
             self._report(Report(phase="failed", error=error))
             tell(error)
             return
-        self._job = AnalyseJob(self._viewer, layer, stack, task, listener=self._report)
-        self._job.start()
+        job = AnalyseJob(self._viewer, layer, stack, task, listener=self._report)
+        self._jobs[:] = [job]
+        job.start()
 
     def cancel(self) -> None:
         """Stop the task, if there is one."""
@@ -69,19 +79,8 @@ class AnalyseWidget(QWidget):
             self.form.choose_corrected()
 
     def event(self, event: QEvent) -> bool:
-        """Notice when napari parts the widget from a dock that is closed."""
+        """Let go of the viewer when napari parts the widget from its dock, which is how it closes one."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._close()
+            release_all(self._release)
             end_with_its_dock(self)
         return bool(super().event(event))
-
-    def _close(self) -> None:
-        """Let go of the viewer."""
-        if self._closed:
-            return
-        self._closed = True
-        self._viewer.layers.events.inserted.disconnect(self._layer_added)
-        self.form.let_go()
-        if self._job:
-            self._job.listener = None
-            self._job.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +13,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QPushButton, 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.check.job import CheckJob
-from napari_crimson.plugin.docks import end_with_its_dock
+from napari_crimson.plugin.docks import abandon_all, end_with_its_dock, release_all, release_with
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.looks import PlainLabel, move_bar
@@ -41,8 +43,7 @@ class CheckWidget(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._job: CheckJob | None = None
-        self._closed = False
+        self._jobs: list[CheckJob] = []  # at most one; a list, for what lets go of it without knowing the widget
         self.answer, self.measured = LayerBox(napari_viewer, is_corrected), LayerBox(napari_viewer, is_measured)
         self.check, self.cancel_button = QPushButton("Check"), QPushButton("Cancel")
         self.bar, self.status = QProgressBar(), PlainLabel()
@@ -51,6 +52,12 @@ class CheckWidget(QWidget):
         self.cancel_button.clicked.connect(self.cancel)
         self.answer.chosen.connect(self._answer_chosen)
         self._answer_chosen()
+        self._release: list[Callable[[], object]] = [partial(abandon_all, self._jobs), self.answer.let_go, self.measured.let_go]
+        release_with(self, self._release)
+
+    @property
+    def _job(self) -> CheckJob | None:
+        return self._jobs[0] if self._jobs else None
 
     @property
     def running(self) -> bool:
@@ -67,8 +74,9 @@ class CheckWidget(QWidget):
             self._report(Report(phase="failed", error=error))
             tell(error)
             return
-        self._job = CheckJob(self._viewer, self.answer.layer, both, listener=self._report)
-        self._job.start()
+        job = CheckJob(self._viewer, self.answer.layer, both, listener=self._report)
+        self._jobs[:] = [job]
+        job.start()
 
     def cancel(self) -> None:
         """Stop the check, if there is one; it leaves nothing behind."""
@@ -145,19 +153,8 @@ class CheckWidget(QWidget):
         self.setMinimumWidth(_MIN_WIDTH_PX)
 
     def event(self, event: QEvent) -> bool:
-        """Notice when napari parts the widget from a dock that is closed."""
+        """Let go of the viewer when napari parts the widget from its dock, which is how it closes one."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._close()
+            release_all(self._release)
             end_with_its_dock(self)
         return bool(super().event(event))
-
-    def _close(self) -> None:
-        """Let go of the viewer."""
-        if self._closed:
-            return
-        self._closed = True
-        self.answer.let_go()
-        self.measured.let_go()
-        if self._job:
-            self._job.listener = None
-            self._job.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QProgressBar, QPushButton, QSlider, QSpinBox, QWidget
 
+from napari_crimson.plugin.docks import abandon_all
 from napari_crimson.plugin.looks import PlainLabel, move_bar
 from napari_crimson.plugin.plot.map_view import MapView
 from napari_crimson.plugin.plot.plot import SpectrumPlot
@@ -79,6 +81,7 @@ class SVDDialog(QDialog):
         self._set_up()
         self._lay_out()
         self.job = SVDJob(stack, before, replace(settings, components="auto"), plane, self._take, listener=self._report)
+        self.destroyed.connect(partial(abandon_all, (self.job,)))  # with its whole window, it is not closed first
         self.job.start()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  (Qt's name)
@@ -92,8 +95,7 @@ class SVDDialog(QDialog):
         super().done(result)
 
     def _let_go(self) -> None:
-        self.job.listener = None
-        self.job.cancel()
+        self.job.abandon()
 
     def _set_up(self) -> None:
         self.values.log_y = True

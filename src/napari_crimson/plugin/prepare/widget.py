@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent
@@ -11,7 +13,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.pipeline import Pipeline, Step
 from napari_crimson.pipeline.options import build_settings
 from napari_crimson.plugin.background import tell
-from napari_crimson.plugin.docks import StepsDock, docked, end_with_its_dock, open_dock
+from napari_crimson.plugin.docks import StepsDock, abandon_all, docked, end_with_its_dock, open_dock, release_all, release_with
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.prepare.form import PrepareForm
 from napari_crimson.plugin.prepare.job import PrepareJob
@@ -42,7 +44,7 @@ class PrepareWidget(QWidget, StepsDock):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._job: PrepareJob | None = None
+        self._jobs: list[PrepareJob] = []  # at most one; a list, for what lets go of it without knowing the widget
         self.components: SVDDialog | None = None
         self._closed = False
         self.form = PrepareForm(self, napari_viewer)
@@ -52,6 +54,12 @@ class PrepareWidget(QWidget, StepsDock):
         self.form.cancel.clicked.connect(self.cancel)
         self.form.choose.clicked.connect(self.choose_components)
         self.editor.changed.connect(self._changed)
+        self._release: list[Callable[[], object]] = [partial(abandon_all, self._jobs), self.form.let_go]
+        release_with(self, self._release)
+
+    @property
+    def _job(self) -> PrepareJob | None:
+        return self._jobs[0] if self._jobs else None
 
     @property
     def running(self) -> bool:
@@ -105,8 +113,9 @@ class PrepareWidget(QWidget, StepsDock):
             self._report(Report(phase="failed", error=error))
             tell(error)
             return
-        self._job = PrepareJob(self._viewer, source, stack, Pipeline(steps=steps), listener=self._report)
-        self._job.start()
+        job = PrepareJob(self._viewer, source, stack, Pipeline(steps=steps), listener=self._report)
+        self._jobs[:] = [job]
+        job.start()
 
     def cancel(self) -> None:
         """Stop the preparation, if there is one; it leaves nothing behind."""
@@ -166,11 +175,8 @@ class PrepareWidget(QWidget, StepsDock):
         if self._closed:
             return
         self._closed = True
-        self.form.let_go()
+        release_all(self._release)
         self._close_dialog()
-        if self._job:
-            self._job.listener = None
-            self._job.cancel()
         self._changed()
 
     def _close_dialog(self) -> None:
