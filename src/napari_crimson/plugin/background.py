@@ -48,7 +48,7 @@ class BackgroundJob:
         self.listener = listener
         self.ended: Callable[[], object] | None = None
         self._over = False
-        self._usage = ""
+        self._usage = self._reason = ""
         self._stop = threading.Event()
         self._progress: Progress | None = None
         self._ahead: Ahead | None = None
@@ -153,7 +153,15 @@ class BackgroundJob:
 
     def _report(self, phase: Phase) -> None:
         if self.listener:
-            self.listener(Report(phase=phase, progress=self._progress, ahead=self._ahead, error=self._error, usage=self._usage))
+            report = Report(
+                phase=phase,
+                progress=self._progress,
+                ahead=self._ahead,
+                error=self._error,
+                usage=self._usage,
+                reason=self._reason,
+            )
+            self.listener(report)
 
 
 class _CancelledError(Exception):

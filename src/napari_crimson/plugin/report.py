@@ -25,13 +25,17 @@ class Ahead:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a job tells its listener, on the main thread; `usage` is the device and the memory in words."""
+    """What a job tells its listener, on the main thread.
+
+    `usage` is the device and the memory in words, `reason` why it was stopped where nobody pressed Cancel.
+    """
 
     phase: Phase
     progress: Progress | None = None
     ahead: Ahead | None = None
     error: Exception | None = None
     usage: str = ""
+    reason: str = ""
 
 
 def part_done(report: Report) -> float:
@@ -50,6 +54,8 @@ def status_text(report: Report) -> str:
         return f"Stopped: {report.error}"
     if report.phase == "preparing" and report.ahead:
         return f"Preparing: {report.ahead.doing}, {100 * report.ahead.part:.0f}{_THIN}%"
+    if report.phase == "cancelled" and report.reason:
+        return f"Stopped: {report.reason}"
     if progress is None:
         return {"complete": "Complete.", "cancelled": "Cancelled before the first block."}.get(report.phase, "")
     done = f"{_count(progress.pixels_done)} of {_count(progress.pixels)} pixels"

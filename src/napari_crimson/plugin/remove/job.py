@@ -123,7 +123,11 @@ class RemovalJob(BackgroundJob):
             self.live.finish(complete=self._complete)
 
     def _layer_removed(self, event: Any) -> None:
-        if self.live and event.value == self.live.layer:
+        """Stop a run whose result nobody wants any more."""
+        if self.live and self.wanted and event.value == self.live.layer:
+            folder = self.live.folder
+            self._reason = f"layer '{event.value.name}' was deleted, and its run was stopped."
+            self._reason += f"\nThe part that is done stays in {folder}; Run goes on from there." if folder else ""
             self.cancel()
 
     def _source_changed(self, _: Any = None) -> None:

@@ -62,6 +62,12 @@ class LiveLayer:
         earlier = self._earlier()
         self.layer: Image = self._add(data) if earlier is None else self._take_up(earlier, data)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the result is on the disk; None of one in memory."""
+        place = _place(self._removal)
+        return place if isinstance(place, Path) else None
+
     def show(self, sample: NDArray[np.float32]) -> None:
         """Show what has been written since; a sample of it (W, n) sets the contrast, unless the user has."""
         if len(self._samples) < _SAMPLE_BLOCKS:
