@@ -8,11 +8,11 @@ from collections.abc import Callable
 from napari.utils.progress import cancelable_progress
 from qtpy.QtCore import QTimer
 
-from napari_crimson.plugin.report import Report, part_done
+from napari_crimson.plugin.report import Report, part_done, status_text
 
 __all__ = ["Activity"]
 
-_STEPS = 1000
+_STEPS = 1000  # of the bar until the number of pixels is known
 _EVERY_MS = 500  # napari paints its window each time, and lets other events in
 
 
@@ -30,7 +30,7 @@ class Activity:
     def __init__(self, title: str, cancel: Callable[[], object]) -> None:
         # with miniters at 1, tqdm's own thread leaves the bar alone: it would write into the window after 10 s without news
         self._bar = _Bar(total=_STEPS, desc=title, cancel_callback=cancel, file=io.StringIO(), miniters=1)
-        self._at = 0
+        self._report: Report | None = None
         self._due = QTimer()
         self._due.setSingleShot(True)
         self._due.setInterval(_EVERY_MS)
@@ -38,7 +38,7 @@ class Activity:
 
     def show(self, report: Report) -> None:
         """Show how far the run is, before long."""
-        self._at = int(_STEPS * part_done(report))
+        self._report = report
         if not self._due.isActive():
             self._due.start()
 
@@ -48,12 +48,27 @@ class Activity:
         self._bar.close()
 
     def _draw(self) -> None:
-        if self._bar.n != self._at and not self._bar.disable:
-            self._bar.update(self._at - self._bar.n)
+        bar, report = self._bar, self._report
+        if report is None or bar.disable:
+            return
+        total = report.progress.pixels if report.progress else _STEPS
+        if bar.total != total:
+            bar.total = total
+        bar.said = status_text(report)
+        bar.display()
+        done = int(total * part_done(report))
+        if bar.n != done:
+            bar.update(done - bar.n)  # lets other events in, after which the run may be over
 
 
 class _Bar(cancelable_progress):  # type: ignore[misc]
     """napari calls back only between the steps of a loop, and here is none."""
+
+    said = ""
+
+    def __str__(self) -> str:
+        """Give what napari writes beside the bar: as in the dock, since the rate of tqdm would count what an earlier run has done."""
+        return self.said
 
     def cancel(self) -> None:
         """Stop, now."""
