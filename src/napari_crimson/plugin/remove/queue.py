@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 
 from napari_crimson.plugin.remove.activity import Activity
@@ -42,6 +43,7 @@ class RunQueue:
         self._activity: Activity | None = None
         self._last: Report | None = None
         self._waiting: deque[RemovalJob] = deque()
+        viewer.layers.events.removed.connect(self._layer_removed)
 
     @property
     def running(self) -> bool:
@@ -76,6 +78,7 @@ class RunQueue:
     def close(self) -> None:
         """Stop everything and tell nobody."""
         self._listener = self._changed = None
+        self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self.clear()
         if self._job:
             self._job.listener = None
@@ -104,10 +107,22 @@ class RunQueue:
     def _is_on(self, job: RemovalJob) -> bool:
         return self._job is job and job.wanted and self._listener is not None
 
+    def _layer_removed(self, event: Any) -> None:
+        """Tell of a run whose stack has gone; not at once, as a viewer that is closed removes its layers first."""
+        job = self._job
+        if job and event.value == job.request.source:
+            QTimer.singleShot(0, partial(self._tell_without, job, event.value.name))
+
+    def _tell_without(self, job: RemovalJob, name: str) -> None:
+        if self._is_on(job):
+            show_info(f"Layer '{name}' was deleted; the run on it goes on, with its data as they were. Cancel stops it.")
+
     def _heard(self, report: Report) -> None:
         self._last = report
         if self._listener:
             self._listener(report)
+            if report.reason:
+                show_info(report.reason)
         if report.phase in ("complete", "cancelled", "failed"):
             self._leave_list()
         elif self._activity:
