@@ -72,8 +72,12 @@ def stopped(widget: Any) -> bool:
     return not widget.running and widget.buttons.run_button.enabled and not widget.buttons.cancel_button.enabled
 
 
+def our_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("crimson")]
+
+
 @pytest.mark.gui
-def test_source_deleted_during_a_run(viewer: Any, qtbot: Any, click: Any, gated: Gated, tissue_file: Path) -> None:
+def test_source_deleted_during_a_run(viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str], tissue_file: Path) -> None:
     add_tissue(viewer, "below")
     source = open_tissue(viewer, tissue_file)
     widget = dock(viewer)
@@ -82,12 +86,14 @@ def test_source_deleted_during_a_run(viewer: Any, qtbot: Any, click: Any, gated:
     gated.open(1)
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=PATIENCE_MS)
     viewer.layers.remove(source)
+    qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
     gated.open()
     qtbot.waitUntil(lambda: stopped(widget), timeout=PATIENCE_MS)
     assert result(viewer).name.startswith("tissue · ")
     assert done(result(viewer)) == 6
     assert widget.stack.choices == ("below",)
     assert "Complete" in widget.status.value
+    assert messages == ["Layer 'tissue' was deleted; the run on it goes on, with its data as they were. Cancel stops it."]
 
 
 @pytest.mark.gui
@@ -233,7 +239,7 @@ def test_viewer_closed_during_a_run_with_others_waiting(
     layer = result(viewer)
     viewer.close()
     gated.open()
-    qtbot.waitUntil(lambda: not any(thread.name.startswith("crimson") for thread in threading.enumerate()), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: not our_threads(), timeout=PATIENCE_MS)
     assert done(layer) < 6
     assert not messages
 
@@ -286,10 +292,11 @@ def test_viewer_closed_while_a_dock_works(
     viewer.add_image(data, **{**attributes, "name": "tissue · kk"})
     viewer.layers.selection.active = source
     dock = viewer.window.add_plugin_dock_widget("napari-crimson", title)[1]
+    qtbot.waitUntil(lambda: not our_threads(), timeout=PATIENCE_MS)
     press(button(dock))
-    qtbot.waitUntil(lambda: any(thread.name == "crimson-work" for thread in threading.enumerate()), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: "crimson-work" in our_threads(), timeout=PATIENCE_MS)
     viewer.close()
-    qtbot.waitUntil(lambda: not any(thread.name.startswith("crimson") for thread in threading.enumerate()), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: not our_threads(), timeout=PATIENCE_MS)
     assert not messages
 
 
