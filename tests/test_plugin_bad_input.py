@@ -86,6 +86,7 @@ def test_source_deleted_during_a_run(viewer: Any, qtbot: Any, click: Any, gated:
     gated.open(1)
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=PATIENCE_MS)
     viewer.layers.remove(source)
+    messages.clear()  # what napari says of units, which a file of numbers has not
     qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
     gated.open()
     qtbot.waitUntil(lambda: stopped(widget), timeout=PATIENCE_MS)
@@ -287,7 +288,7 @@ def test_viewer_closed_while_a_dock_works(
 ) -> None:
     endless(kind)
     source = add_tissue(viewer, reference=np.ones(AXIS.size, np.float32))
-    answer = make_stack(cars(), AXIS, source="tissue.h5").rename(cars="raman")
+    answer = make_stack(cars(), AXIS, step_um={"y": 0.5, "x": 0.5}, source="tissue.h5").rename(cars="raman")
     data, attributes, _ = layer_data_from_stack(answer)[0]
     viewer.add_image(data, **{**attributes, "name": "tissue · kk"})
     viewer.layers.selection.active = source

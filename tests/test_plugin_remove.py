@@ -241,16 +241,32 @@ def test_results_are_not_offered_as_stacks(viewer: Any, qtbot: Any, click: Any, 
     assert widget.stack.choices == ("tissue",)
 
 
-def test_deleting_the_result_stops_the_run(viewer: Any, qtbot: Any, click: Any, gated: Gated) -> None:
+@pytest.mark.parametrize("to_disk", [False, True])
+def test_deleting_the_result_stops_the_run_and_says_what_is_left(
+    viewer: Any, qtbot: Any, click: Any, gated: Gated, messages: list[str], tmp_path: Path, to_disk: bool
+) -> None:
     add_tissue(viewer)
     widget = dock(viewer)
+    if to_disk:
+        widget.output.value = widget.output.choices[1]
+        widget.folder.value = tmp_path / "out.zarr"
     click(widget.buttons.run_button)
     gated.open(1)
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
     viewer.layers.remove(result(viewer))
     gated.open(2)  # the block in work, and the one it is read ahead of
-    qtbot.waitUntil(lambda: "Cancelled" in widget.status.value, timeout=20_000)
+    qtbot.waitUntil(lambda: "Stopped" in widget.status.value, timeout=20_000)
     assert [layer.name for layer in viewer.layers] == ["tissue"]
+    stopped = f"layer 'tissue · {widget.remover.value}' was deleted, and its run was stopped."
+    stays = f"\nThe part that is done stays in {tmp_path / 'out.zarr'}; Run goes on from there."
+    assert widget.status.value == f"Stopped: {stopped}{stays if to_disk else ''}"
+    assert messages == [f"{stopped}{stays if to_disk else ''}"]
+    qtbot.waitUntil(lambda: not widget.running, timeout=20_000)
+    if to_disk:
+        gated.open()
+        click(widget.buttons.run_button)
+        qtbot.waitUntil(lambda: "Complete" in widget.status.value, timeout=20_000)
+        assert done(result(viewer)) == ROWS
 
 
 def test_renaming_and_deleting_the_source_does_not_disturb_a_run(qtbot: Any, gated: Gated) -> None:

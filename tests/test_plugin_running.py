@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -280,12 +281,20 @@ def test_cancel_lets_the_next_begin(viewer: Any, qtbot: Any, click: Any, gated: 
     add_tissue(viewer)
     widget = dock(viewer)
     click(widget.buttons.run_button)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE_MS)
+    gated.open(2)
+    qtbot.waitUntil(lambda: widget.bar.value > 0, timeout=PATIENCE_MS)
+    first = f"tissue · {widget.remover.value}"
     widget.remover.value = "kk"
     click(widget.buttons.run_button)
     click(widget.buttons.cancel_button)
+    gated.open(4)  # the block in work, and some of the next run
+    qtbot.waitUntil(lambda: first in widget.status.value and "left" in widget.status.value, timeout=PATIENCE_MS)
+    before, now, *_ = widget.status.value.splitlines()
+    assert re.fullmatch(rf"{first}: Cancelled: \d+ of 48 pixels. The layer holds this part; Run goes on from there.", before)
+    assert re.match(r"\d+ of 48 pixels", now)
     gated.open()
     qtbot.waitUntil(lambda: not widget.running, timeout=PATIENCE_MS)
+    assert widget.status.value.startswith("Complete")
     assert names(viewer)[1].endswith("(partial)")
     assert names(viewer)[2] == "tissue · kk"
     assert done(result(viewer)) == ROWS
@@ -306,10 +315,14 @@ def test_a_run_is_in_naparis_list_and_can_be_cancelled_there(viewer: Any, qtbot:
     dialog = viewer.window._qt_window._activity_dialog
     (bar,) = dialog.findChildren(QtLabeledProgressBar)
     assert bar.description_label.text() == f"tissue · {widget.remover.value}: "
-    qtbot.waitUntil(lambda: bar.qt_progress_bar.value() == widget.bar.value, timeout=PATIENCE_MS)
-    assert "cpu · " in widget.status.value
-    assert "GB of memory" in widget.status.value
+    qtbot.waitUntil(lambda: bar.eta_label.text() == widget.status.value, timeout=PATIENCE_MS)
+    assert re.fullmatch(r"(16|24) of 48 pixels\n\d+ spectra/s · \d+:\d\d left\ncpu · [\d.]+ GB of memory", widget.status.value)
+    assert bar.qt_progress_bar.maximum() == ROWS * 8
+    assert bar.qt_progress_bar.value() in (16, 24)
     dialog.show()
+    qtbot.wait(100)
+    right = bar.cancel_button.mapTo(dialog, bar.cancel_button.rect().topRight()).x()
+    assert right < dialog.width()
     qtbot.mouseClick(bar.cancel_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "Cancelled" in widget.status.value, timeout=PATIENCE_MS)
     assert result(viewer).name.endswith("(partial)")

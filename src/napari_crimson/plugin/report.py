@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from napari_crimson.stream import Progress
 
-__all__ = ["Ahead", "Phase", "Report", "duration", "part_done", "status_text"]
+__all__ = ["Ahead", "Phase", "Report", "duration", "end_text", "part_done", "status_text"]
 
 _THIN = "\u202f"  # narrow no-break space between thousands
 
@@ -60,7 +60,7 @@ def status_text(report: Report) -> str:
         return {"complete": "Complete.", "cancelled": "Cancelled before the first block."}.get(report.phase, "")
     done = f"{_count(progress.pixels_done)} of {_count(progress.pixels)} pixels"
     if report.phase == "cancelled":
-        return f"Cancelled: {done}\nThe layer holds this part; Run goes on from there."
+        return f"Cancelled: {done}.\nThe layer holds this part; Run goes on from there."
     if report.phase == "complete":
         done = f"Complete: {_count(progress.pixels)} pixels"
     rate = f"{_count(progress.spectra_per_s)} spectra/s"
@@ -71,6 +71,12 @@ def status_text(report: Report) -> str:
     bad = f"\nPixels without a spectrum, left NaN: {_count(progress.bad_pixels)}" if progress.bad_pixels else ""
     lost = f"\nBlocks that could not be read, left NaN: {_count(progress.damaged_blocks)}" if progress.damaged_blocks else ""
     return f"{done}\n{rate}{bad}{lost}"
+
+
+def end_text(report: Report) -> str:
+    """How a run ended, for the line above the next one's status."""
+    first, *rest = status_text(report).splitlines()
+    return " ".join([first, *rest]) if report.phase == "cancelled" else first
 
 
 def _count(number: float) -> str:

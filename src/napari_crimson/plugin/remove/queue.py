@@ -12,7 +12,7 @@ from qtpy.QtCore import QTimer
 
 from napari_crimson.plugin.remove.activity import Activity
 from napari_crimson.plugin.remove.job import RemovalJob
-from napari_crimson.plugin.report import Report
+from napari_crimson.plugin.report import Report, end_text
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -33,9 +33,15 @@ class RunQueue:
         Called with each `Report` of the run that is on.
     changed : callable
         Called when a run begins, ends or is queued.
+
+    Attributes
+    ----------
+    before : str
+        In a line, how the run has ended that the one that is on has waited for; empty where it has not.
     """
 
     def __init__(self, viewer: ViewerModel, listener: Callable[[Report], None], changed: Callable[[], None]) -> None:
+        self.before = ""
         self._viewer = viewer
         self._listener: Callable[[Report], None] | None = listener
         self._changed: Callable[[], None] | None = changed
@@ -129,6 +135,7 @@ class RunQueue:
             self._activity.show(report)
 
     def _ended(self) -> None:
+        self.before = f"{self._job.request.title}: {end_text(self._last)}" if self._job and self._last and self._waiting else ""
         self._job = None
         self._next()
 

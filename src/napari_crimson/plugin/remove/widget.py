@@ -127,7 +127,8 @@ class RemoveWidget(RemovalRecipe):
         """Show how far the run is."""
         self._cancel_button.enabled = report.phase in _GOING
         move_bar(self._bar.native, int(_STEPS * part_done(report)))
-        self._status.value = status_text(report)
+        before = f"{self._queue.before}\n" if self._queue.before and report.phase in _GOING else ""
+        self._status.value = before + status_text(report)
 
     def _report_preview(self, report: Report) -> None:
         self._preview_button.text = _STOP_PREVIEW if report.phase in _GOING else _PREVIEW
