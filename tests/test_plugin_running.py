@@ -316,7 +316,7 @@ def test_a_run_is_in_naparis_list_and_can_be_cancelled_there(viewer: Any, qtbot:
     (bar,) = dialog.findChildren(QtLabeledProgressBar)
     assert bar.description_label.text() == f"tissue · {widget.remover.value}: "
     qtbot.waitUntil(lambda: bar.eta_label.text() == widget.status.value, timeout=PATIENCE_MS)
-    assert re.fullmatch(r"(16|24) of 48 pixels\n\d+ spectra/s · \d+:\d\d left\ncpu · [\d.]+ GB of memory", widget.status.value)
+    assert re.fullmatch(r"(16|24) of 48 pixels\n[\d\u202f]+ spectra/s · \d+:\d\d left\ncpu · [\d.]+ GB of memory", widget.status.value)
     assert bar.qt_progress_bar.maximum() == ROWS * 8
     assert bar.qt_progress_bar.value() in (16, 24)
     dialog.show()
