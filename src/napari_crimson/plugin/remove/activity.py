@@ -13,6 +13,7 @@ from napari_crimson.plugin.report import Report, part_done, status_text
 __all__ = ["Activity"]
 
 _STEPS = 1000  # of the bar until the number of pixels is known
+_MOST_LETTERS = 17  # of a line ahead of the bar; napari's dialog is narrow, and its Cancel must be seen
 _EVERY_MS = 500  # napari paints its window each time, and lets other events in
 
 
@@ -29,7 +30,7 @@ class Activity:
 
     def __init__(self, title: str, cancel: Callable[[], object]) -> None:
         # with miniters at 1, tqdm's own thread leaves the bar alone: it would write into the window after 10 s without news
-        self._bar = _Bar(total=_STEPS, desc=title, cancel_callback=cancel, file=io.StringIO(), miniters=1)
+        self._bar = _Bar(total=_STEPS, desc=_narrow(title), cancel_callback=cancel, file=io.StringIO(), miniters=1)
         self._report: Report | None = None
         self._due = QTimer()
         self._due.setSingleShot(True)
@@ -54,11 +55,19 @@ class Activity:
         total = report.progress.pixels if report.progress else _STEPS
         if bar.total != total:
             bar.total = total
-        bar.said = status_text(report)
+        bar.said = status_text(report).replace(", ", ",\n")
         bar.display()
         done = int(total * part_done(report))
         if bar.n != done:
             bar.update(done - bar.n)  # lets other events in, after which the run may be over
+
+
+def _narrow(title: str) -> str:
+    """Break a long title ahead of the remover, and cut what is longer still."""
+    if len(title) <= _MOST_LETTERS:
+        return title
+    lines = title.rsplit(" · ", 1)
+    return "\n· ".join(line if len(line) <= _MOST_LETTERS else f"{line[: _MOST_LETTERS - 1]}…" for line in lines)
 
 
 class _Bar(cancelable_progress):  # type: ignore[misc]
