@@ -158,11 +158,12 @@ def place(child: Any, top: Any) -> Any:
 
 def out_of_sight(widget: Any) -> Iterator[str]:
     """What of a widget cannot be seen whole."""
-    from qtpy.QtWidgets import QAbstractScrollArea, QWidget
+    from qtpy.QtWidgets import QAbstractScrollArea, QScrollArea, QWidget
 
     if not place(widget, widget.window()).isValid() or not widget.window().rect().contains(place(widget, widget.window())):
         yield f"the dock reaches beyond the window: {place(widget, widget.window())}"
     seen = [child for child in (widget, *widget.findChildren(QWidget)) if child.isVisible()]
+    yield from (f"{describe(child)} has to be scrolled" for child in seen if isinstance(child, QScrollArea) and reach(child))
     for parent in seen:
         if isinstance(parent, QAbstractScrollArea) or isinstance(parent.parentWidget(), QAbstractScrollArea):
             continue  # may be larger than what is seen of it
@@ -177,6 +178,11 @@ def out_of_sight(widget: Any) -> Iterator[str]:
         missing = text_missing(child)
         if missing > SLACK_PX:
             yield f"{describe(child)} lacks {missing} px for its text"
+
+
+def reach(area: Any) -> int:
+    """Pixels by which one can scroll, either way."""
+    return int(area.verticalScrollBar().maximum() + area.horizontalScrollBar().maximum())
 
 
 def title_of(widget: Any) -> list[Any]:
@@ -215,3 +221,126 @@ def ignores_width(label: Any) -> bool:
     from qtpy.QtWidgets import QSizePolicy
 
     return bool(label.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Ignored and label.toolTip())
+
+
+# --- several docks in a low window ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "titles", [("Spectrum", "Remove background"), ("Spectrum", "Compare removers"), ("Train", "Spectrum")], ids=" + ".join
+)
+def test_two_docks_leave_a_small_window_its_size_and_all_of_them_can_be_reached(titles: tuple[str, str], viewer: Any, qtbot: Any) -> None:
+    viewer.open_sample("napari-crimson", "tissue_small")
+    docks = [getattr(added, "native", added) for added in (add_dock(viewer, title) for title in titles)]
+    window = docks[0].window()
+    window.resize(1280, 800)
+    qtbot.wait(300)  # a window that is too small for its docks grows with the events that follow
+    assert (window.width(), window.height()) == (1280, 800)
+    for title, dock in zip(titles, docks, strict=True):
+        assert window.rect().contains(place(dock, window)), title
+        for control in tab_stops(dock):
+            scroll_to(control)
+            assert under_the_mouse(control), f"{title}: {describe(control)} cannot be reached"
+
+
+def test_run_is_scrolled_to_and_pressed_beside_another_dock(viewer: Any, qtbot: Any) -> None:
+    from qtpy.QtCore import Qt
+    from qtpy.QtTest import QTest
+
+    viewer.open_sample("napari-crimson", "tissue_small")
+    add_dock(viewer, "Spectrum")
+    removal = add_dock(viewer, "Remove background")
+    removal.remover.value = "kk"
+    qtbot.wait(300)  # layouts settle
+    button = removal["buttons"]["run_button"].native
+    scroll_to(button)
+    assert under_the_mouse(button)
+    window = button.window()
+    QTest.mouseClick(window.windowHandle(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place(button, window).center())
+    qtbot.waitUntil(lambda: "tissue small · kk" in viewer.layers and "Complete" in removal.status.value, timeout=60_000)
+
+
+def test_the_wheel_scrolls_a_dock_and_chooses_nothing_in_it(viewer: Any, qtbot: Any) -> None:
+    viewer.open_sample("napari-crimson", "tissue_small")
+    add_dock(viewer, "Spectrum")
+    removal = add_dock(viewer, "Remove background")
+    qtbot.wait(300)  # layouts settle
+    box = removal.remover.native
+    bar = scroll_area(box).verticalScrollBar()
+    scroll_to(box)
+    before, chosen = bar.value(), removal.remover.value
+    turn_wheel(box)
+    assert removal.remover.value == chosen
+    assert bar.value() != before
+
+
+def test_the_wheel_chooses_in_a_dock_that_is_seen_whole(viewer: Any, qtbot: Any) -> None:
+    viewer.open_sample("napari-crimson", "tissue_small")
+    removal = add_dock(viewer, "Remove background")
+    qtbot.wait(300)  # layouts settle
+    chosen = removal.remover.value
+    turn_wheel(removal.remover.native)
+    assert removal.remover.value != chosen
+
+
+def add_dock(viewer: Any, title: str) -> Any:
+    return viewer.window.add_plugin_dock_widget("napari-crimson", title)[1]
+
+
+def scroll_area(control: Any) -> Any:
+    """The area that a control scrolls in, if any."""
+    from qtpy.QtWidgets import QScrollArea
+
+    return next((above for above in ancestors(control, None) if isinstance(above, QScrollArea)), None)
+
+
+def scroll_to(control: Any) -> None:
+    area = scroll_area(control)
+    if area is not None:
+        area.ensureWidgetVisible(control)
+
+
+def under_the_mouse(control: Any) -> bool:
+    """Whether a click in the window, in the middle of a control, meets it."""
+    window = control.window()
+    met = window.childAt(place(control, window).center())
+    return met is control or control.isAncestorOf(met)
+
+
+def turn_wheel(control: Any) -> None:
+    """Turn the mouse's wheel by a notch, down, over a control."""
+    from qtpy.QtCore import QPoint, QPointF
+    from qtpy.QtTest import QTest
+
+    window = control.window()
+    QTest.wheelEvent(window.windowHandle(), QPointF(place(control, window).center()), QPoint(0, -120))
+
+
+# --- windows of their own ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("title", ["Go to", "Axis", "SVD"])
+def test_a_window_of_its_own_is_explained(title: str, viewer: Any, qtbot: Any) -> None:
+    viewer.open_sample("napari-crimson", "tissue_small")
+    dialog = open_dialog(title, viewer)
+    dialog.show()
+    qtbot.wait(50)  # layouts settle
+    wrong = [*mute(dialog), *gullible(dialog)]
+    dialog.close()
+    assert not wrong, "\n".join(wrong)
+
+
+def open_dialog(title: str, viewer: Any) -> Any:
+    from napari_crimson.pipeline import Pipeline
+    from napari_crimson.plugin.axis.dialog import AxisDialog
+    from napari_crimson.plugin.go_to_dialog import GoToDialog
+    from napari_crimson.plugin.layers import stack_from_layer
+    from napari_crimson.plugin.prepare.svd_dialog import SVDDialog
+    from napari_crimson.prepare import SVDSettings
+
+    parent = viewer.window.main_menu.window()
+    if title == "Go to":
+        return GoToDialog(viewer, parent)
+    if title == "Axis":
+        return AxisDialog(viewer, parent)
+    return SVDDialog(viewer, stack_from_layer(viewer.layers["tissue small"]), Pipeline(), SVDSettings(), {}, parent=parent)

@@ -12,7 +12,7 @@ A package each for the dock widgets under *Plugins › CRIMSON*: `remove` (*Remo
 - `axis`: the window for the wavenumbers of a stack that brings none;
 - `background`: work off the main thread; `waiting`: the same where a caller waits; `report`: what is told of it;
 - `garbage` (with `collector`): who collects Python's garbage while threads work; `soon`: a call when Qt has done what waits;
-- `typed_axis`, `layer_box`, `looks`: parts of forms; `docks`: how dock widgets find one another;
+- `typed_axis`, `layer_box`, `looks`: parts of forms; `scrolling`: forms in a low window; `docks`: how dock widgets find one another;
   `recipe_of_layer`: the recipe a layer carries;
 - `command`, `on_selected` (with `save_job`): what the palette, the menus and scripts can call.
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GoToDialog"]
 
+_BUTTON = QDialogButtonBox.StandardButton
 _TIP = "A Raman shift such as 2850, a band of the list, or the edges of a band such as 2840-2860."
 
 
@@ -34,14 +35,21 @@ class GoToDialog(QDialog):
         self.where.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.message = PlainLabel()
         self.message.setWordWrap(True)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText("Go")
+        self.buttons = QDialogButtonBox(_BUTTON.Ok | _BUTTON.Cancel)
+        self.go, self.cancel = (self.buttons.button(which) for which in (_BUTTON.Ok, _BUTTON.Cancel))
+        self.go.setText("Go")
         rows = QVBoxLayout(self)
         for widget in (self.where, self.message, self.buttons):
             rows.addWidget(widget)
-        for part in (self.where, self.typed):
-            part.setAccessibleName("Raman shift or band")
-            part.setToolTip(_TIP)
+        for part, name, tip in (
+            (self.where, "Raman shift or band", _TIP),
+            (self.typed, "Raman shift or band", _TIP),
+            (self.message, "Status", "The stack that is meant and its axis, or what is the matter."),
+            (self.go, "Go", "Bring the slider there, and close."),
+            (self.cancel, "Cancel", "Close, and leave the slider where it is."),
+        ):
+            part.setAccessibleName(name)
+            part.setToolTip(tip)
         self.typed.setPlaceholderText("cm⁻¹, or a band")
         self._offer_bands()
         self.buttons.accepted.connect(self.accept)

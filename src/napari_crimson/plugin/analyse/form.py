@@ -13,6 +13,7 @@ from napari_crimson.plugin.layers import axis_of_layer
 from napari_crimson.plugin.looks import PlainLabel, move_bar
 from napari_crimson.plugin.plot.plot import SpectrumPlot
 from napari_crimson.plugin.report import Report
+from napari_crimson.plugin.scrolling import let_scroll
 from napari_crimson.plugin.stack_layers import is_corrected, is_stack, variable_of
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class AnalyseForm:
         rows.addWidget(self.status)
         rows.addWidget(rest, 1)
         dock.setMinimumWidth(_MIN_WIDTH_PX)
+        let_scroll(dock)
 
 
 def _has_axis(layer: Any) -> bool:

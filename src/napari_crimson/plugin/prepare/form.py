@@ -13,6 +13,7 @@ from napari_crimson.plugin.looks import PlainLabel, move_bar
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.prepare.steps_editor import StepsEditor
 from napari_crimson.plugin.report import Report, part_done, status_text
+from napari_crimson.plugin.scrolling import let_scroll
 from napari_crimson.plugin.stack_layers import is_measured, needs_axis
 from napari_crimson.plugin.typed_axis import BUTTON, BUTTON_HELP, EXAMPLE, HELP
 
@@ -103,6 +104,7 @@ class PrepareForm:
         rows.addWidget(self.bar)
         rows.addWidget(self.status)
         dock.setMinimumWidth(_MIN_WIDTH_PX)
+        let_scroll(dock)
 
     def _stack_chosen(self) -> None:
         layer = self.stack.layer

@@ -16,6 +16,7 @@ from napari_crimson.plugin.remove.queue import RunQueue
 from napari_crimson.plugin.remove.recipe import RemovalRecipe
 from napari_crimson.plugin.remove.request import Request
 from napari_crimson.plugin.report import Report, part_done, status_text
+from napari_crimson.plugin.scrolling import let_scroll
 
 if TYPE_CHECKING:
     import napari
@@ -46,6 +47,8 @@ class RemoveWidget(RemovalRecipe):
         fit_text(self._queued)
         align_labels(self)
         explain_rows(self)
+        self.native.layout().addStretch(1)
+        let_scroll(self.native)
         self._queue_row.visible = False
         self._preview_button.changed.connect(self.preview)
         self._run_button.changed.connect(self.run)
