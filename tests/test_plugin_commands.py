@@ -161,6 +161,17 @@ def test_a_layer_is_saved_with_its_axis(viewer: Any, qtbot: Any, messages: list[
 
 @pytest.mark.gui
 def test_save_asks_for_a_name(viewer: Any, qtbot: Any, messages: list[str], tmp_path: Path) -> None:
+    viewer.open_sample("napari-crimson", "tissue_small")
+    select(viewer, "tissue small")
+    answer_file_dialog(qtbot, str(tmp_path / "named.zarr"))
+    run("save_selected")
+    qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
+    assert messages == [f"Saved {tmp_path / 'named.zarr'}"]
+    assert open_stack(tmp_path / "named.zarr")["cars"].shape == (48, 48, 1000)
+
+
+def answer_file_dialog(qtbot: Any, text: str) -> None:
+    """Type a name into the file dialog that is going to open, and press Return."""
     from qtpy.QtCore import Qt, QTimer
     from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
 
@@ -170,16 +181,62 @@ def test_save_asks_for_a_name(viewer: Any, qtbot: Any, messages: list[str], tmp_
             QTimer.singleShot(50, answer)
             return
         name = dialog.findChild(QLineEdit)
-        name.setText(str(tmp_path / "named.zarr"))
+        name.setText(text)
         qtbot.keyClick(name, Qt.Key.Key_Return)
 
+    QTimer.singleShot(50, answer)
+
+
+@pytest.mark.gui
+def test_a_writer_in_the_palette_asks_where_to_save(viewer: Any, qtbot: Any, messages: list[str], tmp_path: Path) -> None:
     viewer.open_sample("napari-crimson", "tissue_small")
     select(viewer, "tissue small")
-    QTimer.singleShot(50, answer)
-    run("save_selected")
-    qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
-    assert messages == [f"Saved {tmp_path / 'named.zarr'}"]
-    assert open_stack(tmp_path / "named.zarr")["cars"].shape == (48, 48, 1000)
+    for command, name in (
+        ("write_ome_zarr", "named.zarr"),
+        ("write_nist", "named.h5"),
+        ("write_ome_tiff", "named.ome.tif"),
+        ("write_matlab", "named.mat"),
+    ):
+        messages.clear()
+        answer_file_dialog(qtbot, str(tmp_path / "named"))
+        run(command)
+        qtbot.waitUntil(lambda: bool(messages), timeout=PATIENCE_MS)
+        assert messages == [f"Saved {tmp_path / name}"]
+        assert open_stack(tmp_path / name)["cars"].shape == (48, 48, 1000)
+    messages.clear()
+    answer_file_dialog(qtbot, str(tmp_path / "named"))
+    run("write_nist")
+    assert "named.h5: is there already" in messages[0]
+
+
+@pytest.mark.gui
+def test_the_reader_in_the_palette_asks_what_to_open(viewer: Any, qtbot: Any) -> None:
+    run("get_reader")
+    qtbot.waitUntil(lambda: dock(viewer, "Open stack").open_button.visible, timeout=PATIENCE_MS)
+
+
+@pytest.mark.gui
+def test_no_command_of_the_palette_ends_in_a_traceback(viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari._app_model import get_app_model
+    from napari.utils.notifications import ErrorNotification, notification_manager
+    from qtpy.QtWidgets import QApplication, QDialog, QFileDialog
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", staticmethod(lambda *_: ("", "")))
+    viewer.open_sample("napari-crimson", "tissue_small")
+    before = len(notification_manager.records)
+    offered = [command for command, _ in get_app_model().commands if command.startswith("napari-crimson")]
+    assert len(offered) >= len(COMMANDS) - len(MANIFEST["sample_data"])
+    for command in offered:
+        select(viewer, "tissue small")
+        get_app_model().commands.execute_command(command).result()
+        for dialog in QApplication.topLevelWidgets():
+            if isinstance(dialog, QDialog) and dialog.isVisible():
+                dialog.close()
+    run("cancel_removal")
+    for title in ("Remove background", "Analyse", "Where not to trust"):
+        qtbot.waitUntil(lambda title=title: not dock(viewer, title).running, timeout=PATIENCE_MS)
+    told = notification_manager.records[before:]
+    assert not [note.message for note in told if isinstance(note, ErrorNotification)]
 
 
 @pytest.mark.gui

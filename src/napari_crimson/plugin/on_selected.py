@@ -121,8 +121,10 @@ def show_ratio(viewer: Viewer, above: str = "CH2", below: str = "CH3") -> None:
 
 
 @_telling()
-def save(viewer: Viewer, path: str | Path = "") -> None:
+def save(viewer: Viewer, path: str | Path = "", *, suffixes: tuple[str, ...] = ()) -> None:
     """Save the selected layer with its axis and its record; asks where to if no path is given. The suffix decides the format.
+
+    Where it asks, it offers all suffixes that can be written, or those that are given.
 
     Returns at once; a notification tells when it is done.
     """
@@ -132,7 +134,7 @@ def save(viewer: Viewer, path: str | Path = "") -> None:
     if not isinstance(layer, Image):
         raise CrimsonError(f"layer '{layer.name}' is no image; select a stack")
     stack = stack_from_layer(layer)
-    where = Path(path) if path else ask_path(viewer, layer.name)
+    where = Path(path) if path else ask_path(viewer, layer.name, suffixes)
     if where is not None:
         SaveJob(stack, where, overwrite=not path).start()
 

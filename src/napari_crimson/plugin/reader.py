@@ -12,8 +12,14 @@ from napari_crimson.io.formats import can_open
 __all__ = ["get_reader", "read"]
 
 
-def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
-    """Return `read` if `path` looks like a stack, else None; looks at a few bytes only."""
+def get_reader(path: str | Sequence[str] | None = None) -> Callable[[Any], list[Any]] | None:
+    """Return `read` if `path` looks like a stack, else None; looks at a few bytes only.
+
+    napari's command palette calls it with nothing: the dock widget that asks for a file opens.
+    """
+    if path is None:
+        _ask_for_file()
+        return None
     paths = [path] if isinstance(path, str) else list(path)
     return read if paths and all(can_open(one) for one in paths) else None
 
@@ -50,3 +56,15 @@ def read(path: str | Sequence[str]) -> list[Any]:
             raise CrimsonError(f"{error}. In napari, Plugins › CRIMSON › Open stack asks for it") from error
         raise
     return layers
+
+
+def _ask_for_file() -> None:
+    """Open the dock widget *Open stack*."""
+    from napari import current_viewer
+
+    from napari_crimson.plugin.docks import open_dock
+    from napari_crimson.plugin.open_widget import OpenWidget
+
+    viewer = current_viewer()
+    if viewer is not None:
+        open_dock(viewer, OpenWidget, "Open stack")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
 
+from napari_crimson.errors import CrimsonError
 from napari_crimson.io import save_stack
 from napari_crimson.io.save import WRITERS
 from napari_crimson.plugin.background import BackgroundJob
@@ -40,15 +41,27 @@ class SaveJob(BackgroundJob):
             show_info(f"Saved {self._path}")
 
 
-def ask_path(viewer: Viewer, name: str) -> Path | None:
-    """Ask where to save a stack of this name, beginning in the folder of the preferences; None where the user thinks better of it."""
+def ask_path(viewer: Viewer, name: str, suffixes: tuple[str, ...] = ()) -> Path | None:
+    """Ask where to save a stack of this name, beginning in the folder of the preferences; None where the user thinks better of it.
+
+    The path has one of `suffixes`, if these are given.
+
+    Raises
+    ------
+    CrimsonError
+        If the name was typed without a suffix, and there is a file of the whole name, of which nobody has been asked.
+    """
     from qtpy.QtWidgets import QFileDialog
 
-    start = (preferences().output_folder or Path.cwd()) / f"{name.replace('/', '_')}.zarr"
-    kinds = ";;".join(f"{suffix} (*{suffix})" for suffix in WRITERS)
+    start = (preferences().output_folder or Path.cwd()) / f"{name.replace('/', '_')}{suffixes[0] if suffixes else '.zarr'}"
+    kinds = ";;".join(f"{suffix} (*{suffix})" for suffix in suffixes or WRITERS)
     parent = viewer.window.main_menu.window()
     chosen, kind = QFileDialog.getSaveFileName(parent, "Save the selected stack", str(start), kinds)
     if not chosen:
         return None
     path = Path(chosen)
-    return path if path.suffix else path.with_suffix(kind.split()[0])
+    if not (path.name.lower().endswith(suffixes) if suffixes else path.suffix):
+        path = path.with_name(path.name + (suffixes[0] if suffixes else kind.split()[0]))
+        if path.exists():
+            raise CrimsonError(f"{path}: is there already; give another name, or this one with its suffix to replace it")
+    return path

@@ -1,6 +1,7 @@
 """napari's writers: image layers to a file of each format, with their wavenumber axis and where they are from.
 
-OME-Zarr and MATLAB take several layers of one stack, such as what was measured and what was made of it.
+OME-Zarr and MATLAB take several layers of one stack, such as what was measured and what was made of it. napari's command palette
+calls the same functions with nothing: they ask where to save the selected layer.
 """
 
 from __future__ import annotations
@@ -21,28 +22,28 @@ if TYPE_CHECKING:
 __all__ = ["write_matlab", "write_nist", "write_ome_tiff", "write_ome_zarr"]
 
 
-def write_ome_zarr(path: str, layers: Sequence[LayerData]) -> list[str]:
+def write_ome_zarr(path: str = "", layers: Sequence[LayerData] = ()) -> list[str]:
     """Save layers of one stack as OME-Zarr."""
     return _write(path, layers, ".zarr")
 
 
-def write_matlab(path: str, layers: Sequence[LayerData]) -> list[str]:
+def write_matlab(path: str = "", layers: Sequence[LayerData] = ()) -> list[str]:
     """Save layers of one stack as MATLAB v7.3."""
     return _write(path, layers, ".mat")
 
 
-def write_nist(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+def write_nist(path: str = "", data: Any = None, attributes: dict[str, Any] | None = None) -> list[str]:
     """Save a layer as HDF5 in the NIST layout."""
-    return _write(path, [(data, attributes, "image")], ".h5", ".hdf5")
+    return _write(path, [(data, attributes or {}, "image")], ".h5", ".hdf5")
 
 
-def write_ome_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+def write_ome_tiff(path: str = "", data: Any = None, attributes: dict[str, Any] | None = None) -> list[str]:
     """Save a layer as OME-TIFF."""
-    return _write(path, [(data, attributes, "image")], ".ome.tif", ".tif", ".tiff")
+    return _write(path, [(data, attributes or {}, "image")], ".ome.tif", ".tif", ".tiff")
 
 
 def _write(path: str, layers: Sequence[LayerData], *suffixes: str) -> list[str]:
-    """Save layers, under the first of `suffixes` where `path` has none of them.
+    """Save layers, under the first of `suffixes` where `path` has none of them; ask for a path where there is none.
 
     A file in the way is replaced: napari's dialog has asked. A folder is not, nor a file that a layer reads.
 
@@ -52,6 +53,9 @@ def _write(path: str, layers: Sequence[LayerData], *suffixes: str) -> list[str]:
         If a layer does not say its wavenumbers, reads that file itself, or is of another stack than the others, or if
         the file cannot be written.
     """
+    if not path:
+        _save_selected(suffixes)
+        return []
     place = Path(path if path.lower().endswith(suffixes) else path + suffixes[0])
     stacks = {}
     for data, attributes, _ in layers:
@@ -61,6 +65,17 @@ def _write(path: str, layers: Sequence[LayerData], *suffixes: str) -> list[str]:
             raise CrimsonError(f"{place}: is the file that layer '{attributes.get('name')}' is read from; give another name")
     save_stack(_joined(stacks), place, overwrite=place.is_file())
     return [str(place)]
+
+
+def _save_selected(suffixes: tuple[str, ...]) -> None:
+    """Save the selected layer where the user says."""
+    from napari import current_viewer
+
+    from napari_crimson.plugin.on_selected import save
+
+    viewer = current_viewer()
+    if viewer is not None:
+        save(viewer, suffixes=suffixes)
 
 
 def _joined(stacks: Mapping[str, xr.Dataset]) -> xr.Dataset:
