@@ -12,7 +12,9 @@ from napari.utils.notifications import notification_manager
 
 from napari_crimson import memory
 from napari_crimson.plugin.command import remove_from_layer
-from napari_crimson.plugin.preferences import Preferences, preferences
+from napari_crimson.plugin.preferences import Preferences, offered_removers, preferences
+from napari_crimson.remover import CLASSICAL
+from napari_crimson.weights import shipped_names
 
 pytestmark = pytest.mark.gui
 
@@ -57,7 +59,7 @@ def test_defaults_are_those_of_the_page(page: Any) -> None:
 
 
 def test_a_new_dock_begins_with_what_is_set(viewer: Any, page: Any, retype: Any, tmp_path: Path, qtbot: Any) -> None:
-    retype(page["remover"], "kk")
+    page["remover"].setCurrentText("kk")
     retype(page["output_folder"], str(tmp_path))
     page["device"].setCurrentText("cpu")
     page["measured"].setCurrentText("magma")
@@ -88,7 +90,7 @@ def test_a_result_takes_no_more_memory_than_is_set(viewer: Any, page: Any, qtbot
 
 
 def test_what_cannot_be_used_is_told_and_the_default_taken(viewer: Any, page: Any, retype: Any, tmp_path: Path) -> None:
-    retype(page["remover"], "cmm")
+    retype(page["own_remover"], "cmm")
     retype(page["output_folder"], str(tmp_path / "gone"))
     page["accept"]()
     dock = viewer.window.add_plugin_dock_widget("napari-crimson", "Remove background")[1]
@@ -97,6 +99,27 @@ def test_what_cannot_be_used_is_told_and_the_default_taken(viewer: Any, page: An
     messages = [record.message for record in notification_manager.records]
     assert any("no remover 'cmm'; give one of cnn" in message for message in messages)
     assert any("gone is not there" in message for message in messages)
+
+
+def test_a_remover_that_is_no_shipped_one_is_named_beside_the_list(page: Any, retype: Any, tmp_path: Path) -> None:
+    offered = [page["remover"].itemText(row) for row in range(page["remover"].count())]
+    assert offered == [*shipped_names(), *CLASSICAL]
+    page["remover"].setCurrentText("rnn")
+    weights = tmp_path / "mine.safetensors"
+    weights.touch()
+    retype(page["own_remover"], str(weights))
+    page["accept"]()
+    assert preferences().remover == str(weights)
+    assert str(weights) in offered_removers()
+    weights.unlink()
+    assert preferences().remover == "rnn"
+
+
+def test_the_page_says_what_empty_and_zero_mean(page: Any) -> None:
+    said = {name: page[name].toolTip() for name in ("own_remover", "memory_limit_gib", "output_folder")}
+    assert "empty takes the one above" in said["own_remover"]
+    assert "0 sets no limit" in said["memory_limit_gib"]
+    assert "empty keeps results in memory" in said["output_folder"]
 
 
 def test_a_script_takes_the_colour_of_results(viewer: Any, page: Any) -> None:

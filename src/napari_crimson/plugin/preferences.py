@@ -57,9 +57,9 @@ def preferences() -> Preferences:
         page = get_plugin_settings(_PLUGIN)
     except KeyError:  # the plugin is not registered: a script, or it is disabled
         return Preferences()
-    limit_gib = float(page.removal.memory_limit_gib)
+    limit_gib, own = float(page.removal.memory_limit_gib), str(page.removal.own_remover).strip()
     return Preferences(
-        remover=_usable_remover(str(page.removal.remover).strip()),
+        remover=_usable_remover(own, page.removal.remover) if own else page.removal.remover,
         device=page.removal.device,
         memory_limit_bytes=round(limit_gib * 2**30) or None,
         output_folder=_usable_folder(str(page.removal.output_folder).strip()),
@@ -78,12 +78,15 @@ def keep_memory_limit() -> None:
     limit_memory(preferences().memory_limit_bytes)
 
 
-def _usable_remover(name: str) -> str:
+def _usable_remover(name: str, otherwise: str) -> str:
     known = removers()
-    if name in known or (name.endswith(_WEIGHTS) and Path(name).expanduser().is_file()):
+    if name in known:
         return name
-    _tell_once(f"Preferences: there is no remover '{name}'; give one of {', '.join(known)}, or a file of weights. {known[0]} is taken.")
-    return known[0]
+    path = Path(name).expanduser()
+    if path.suffix == _WEIGHTS and path.is_file():
+        return str(path)
+    _tell_once(f"Preferences: there is no remover '{name}'; give one of {', '.join(known)}, or a file of weights. {otherwise} is taken.")
+    return otherwise
 
 
 def _usable_folder(text: str) -> Path | None:
