@@ -42,10 +42,10 @@ wheel: $(INSTALLED)
 docs: $(DOCS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# PICTURES="open correct" takes some of them
+# PICTURES="open_dark batch" takes some of them, INTO=/some/folder keeps them elsewhere
 screenshots: $(INSTALLED) display
 	@if command -v xvfb-run >/dev/null; then export QT_QPA_PLATFORM=xcb; set -- xvfb-run -a -s '-screen 0 1920x1200x24'; fi; \
-	"$$@" $(BIN)/python docs/screenshots $(PICTURES)
+	"$$@" $(BIN)/python docs/screenshots $(if $(INTO),--into "$(INTO)") $(PICTURES)
 
 # Without these the GUI tests skip and say so; only Debian's root can be given them unasked
 display:

@@ -40,6 +40,14 @@ def test_every_picture_is_shown_and_small() -> None:
         assert picture.stat().st_size < MOST_BYTES, picture.name
 
 
+def test_pictures_that_are_taken_anew_are_those_shown() -> None:
+    scripts = "".join(script.read_text(encoding="utf-8") for script in (ROOT / "docs" / "screenshots").glob("*.py"))
+    taken = re.findall(r'"(\w+)": take_\w+', scripts)
+    assert len(taken) > 10
+    missing = [name for name in taken if not (ROOT / "docs" / "images" / f"{name}.png").is_file()]
+    assert not missing
+
+
 COMMANDS = {
     re.sub(r"\s+#.*", "", line).strip()
     for page in PAGES

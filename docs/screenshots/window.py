@@ -92,13 +92,13 @@ def photograph(viewer: Any, name: str) -> None:
 
 
 def keep(picture: Image.Image | QWidget, name: str) -> None:
-    """Write ``docs/images/NAME.png`` with a palette of its own."""
+    """Write ``NAME.png`` into `FOLDER` with a palette of its own."""
     if isinstance(picture, QWidget):
         grabbed = picture.grab().toImage().convertToFormat(picture.grab().toImage().Format.Format_RGB888)
         rows = bytes(grabbed.constBits())
         size = (grabbed.width(), grabbed.height())
         picture = Image.frombytes("RGB", size, rows, "raw", "RGB", grabbed.bytesPerLine())
-    FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     colour = picture.convert("RGB")
     palette = Image.new("P", (1, 1))
     found = colour.quantize(COLOURS, method=Image.Quantize.FASTOCTREE).getpalette()[: 3 * COLOURS]
