@@ -45,7 +45,10 @@ class _Area(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the tab key goes from control to control, and brings each into sight
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.verticalScrollBar().rangeChanged.connect(lambda *_: self.updateGeometry())
+        self.verticalScrollBar().rangeChanged.connect(self._bar_changed)
+
+    def _bar_changed(self) -> None:
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Like the dock without scrolling."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, Label, LineEdit, PushButton
@@ -78,7 +79,8 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         self._watch = Watch()
         self._axis_button.changed.connect(self._ask_for_axis)
         self._stack.changed.connect(self._stack_changed)
-        self._stack.native.currentIndexChanged.connect(self._index_changed)
+        heard = WeakMethod(self._index_changed)  # PySide would keep the whole form
+        self._stack.native.currentIndexChanged.connect(lambda index: (call := heard()) and call(index))
         self._output.changed.connect(self._output_changed)
         self._remover.changed.connect(self._suggest_folder)
         self._viewer.dims.events.current_step.connect(self._show_wavenumber)
