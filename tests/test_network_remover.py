@@ -246,3 +246,10 @@ def test_another_failure_of_the_network_is_a_bug_and_stays_one(remover: NetworkR
     remover.network = Failing(remover.network, RuntimeError("shapes do not match"), call=1)  # type: ignore[assignment]
     with pytest.raises(RuntimeError, match="shapes do not match"):
         remover(SPECTRA, AXIS)
+
+
+def test_a_pass_that_ends_after_another_axis_has_come_is_no_error() -> None:
+    passes = Passes("none that was tried with two axes")
+    cuts = passes.cut(5000, 1000)
+    with passes.timed(cuts[0]):
+        passes.cut(5000, 300)

@@ -55,11 +55,12 @@ class Passes:
         """Note how long a pass takes."""
         begun = time.perf_counter()
         yield
-        size = rows.stop - rows.start
-        if self._points is None and size in self._tried:
-            self._seconds[size].append(time.perf_counter() - begun)
-            if all(len(seconds) >= _ROUNDS for seconds in self._seconds.values()):
-                self._choose()
+        seconds, tried = self._seconds, self._tried  # another thread may begin anew, with another axis
+        times = seconds.get(rows.stop - rows.start)
+        if self._points is None and times is not None:
+            times.append(time.perf_counter() - begun)
+            if seconds.keys() == tried.keys() and all(len(found) >= _ROUNDS for found in seconds.values()):
+                self._choose({points: size / min(seconds[size]) for size, points in tried.items()})
 
     def _due(self, points: int) -> list[int]:
         """Sizes of the passes that are still to be tried, none where the length is known."""
@@ -70,8 +71,7 @@ class Passes:
             self._tried, self._seconds = tried, {size: [] for size in tried}
         return [size for size in tried for _ in range(_ROUNDS - len(self._seconds[size]))] if _USUAL in tried.values() else []
 
-    def _choose(self) -> None:
-        rates = {points: size / min(self._seconds[size]) for size, points in self._tried.items()}
+    def _choose(self, rates: dict[int, float]) -> None:
         best = max(rates, key=lambda points: rates[points])
         self._points = best if rates[best] >= _PAYS * rates[_USUAL] else _USUAL
         keep(self._name, self._points)
