@@ -1,6 +1,7 @@
 """The processor: its name, and whether it is quicker with bfloat16 than with float32, measured once and kept.
 
-With AMX it is four to nine times as quick, with AVX-512 BF16 three to four times, and without either slower, as the numbers are converted one by one.
+With AMX it is four to nine times as quick, with AVX-512 BF16 three to four times, and without either slower, as the numbers are
+converted one by one.
 """
 
 from __future__ import annotations
