@@ -20,9 +20,10 @@ help:
 demo: $(INSTALLED)
 	$(BIN)/napari-crimson demo
 
-# One process takes the tests that open windows, the other the rest; PYTEST="tests/test_stream.py -n 0" for some, in one process
+# One process takes the tests that open windows, the other the rest; -noreset: the screen stays when its last window closes.
+# PYTEST="tests/test_stream.py -n 0" for some, in one process
 test: $(INSTALLED) display
-	@if command -v xvfb-run >/dev/null; then export QT_QPA_PLATFORM=xcb; set -- xvfb-run -a -s '-screen 0 1280x1024x24'; fi; \
+	@if command -v xvfb-run >/dev/null; then export QT_QPA_PLATFORM=xcb; set -- xvfb-run -a -s '-noreset -screen 0 1280x1024x24'; fi; \
 	"$$@" $(BIN)/python -m pytest -n 2 $(PYTEST)
 
 lint: $(INSTALLED)
@@ -44,7 +45,7 @@ docs: $(DOCS)
 
 # PICTURES="open_dark batch" takes some of them, INTO=/some/folder keeps them elsewhere
 screenshots: $(INSTALLED) display
-	@if command -v xvfb-run >/dev/null; then export QT_QPA_PLATFORM=xcb; set -- xvfb-run -a -s '-screen 0 1920x1200x24'; fi; \
+	@if command -v xvfb-run >/dev/null; then export QT_QPA_PLATFORM=xcb; set -- xvfb-run -a -s '-noreset -screen 0 1920x1200x24'; fi; \
 	"$$@" $(BIN)/python docs/screenshots $(if $(INTO),--into "$(INTO)") $(PICTURES)
 
 # Without these the GUI tests skip and say so; only Debian's root can be given them unasked

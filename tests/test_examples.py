@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import napari
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They write into the current folder, and draw without a window."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "Agg")
+    mpl.use("Agg")  # not by MPLBACKEND, which is read on import: another test's file may have imported it
 
 
 def run(name: str) -> dict[str, Any]:
