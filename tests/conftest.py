@@ -71,10 +71,14 @@ def _missing_for_a_window() -> str | None:
 
 @pytest.fixture(autouse=True)
 def _garbage_ends_with_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Collect what is left of a window here: a later test's thread must not do it."""
+    """Collect what is left of a window here: a later test's thread must not do it.
+
+    What is still there then stays to the end, so the collector passes over it from now on: it would take seconds a test otherwise.
+    """
     yield
     if request.node.get_closest_marker("gui") is not None:
         gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +94,7 @@ def _modules_set_aside() -> None:
 def viewer(_modules_set_aside: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A napari window that is really shown, in napari's main-thread watch; nothing of it may be left afterwards."""
     monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
+    monkeypatch.setattr("napari_crimson.plugin.pointing.newest._LINGER_S", 0.05)  # its threads are waited for below
     make = request.getfixturevalue("make_napari_viewer")
     window = make(show=True, strict_qt="raise")
     window.window.resize(1280, 800)
