@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from napari_crimson import priority
 from napari_crimson.plugin.patient import patiently
-from napari_crimson.priority import as_here, stand_back
+from napari_crimson.priority import as_here, leave_a_core, stand_back, window_in_use
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a thread's priority")
 
@@ -80,3 +82,40 @@ def test_closing_ends_the_work_after_its_step() -> None:
     steps.close()
     assert ended.wait(5)
     assert "crimson-work" not in [thread.name for thread in threading.enumerate()]
+
+
+def most_at_once(cores: int, *, back: bool, used: bool) -> int:
+    """How many of six threads, three at most of which may go at once, are found within `leave_a_core` together."""
+    now, most, lock = 0, 0, threading.Lock()
+
+    def work(_: int) -> None:
+        nonlocal now, most
+        if used:
+            window_in_use()
+        with leave_a_core(cores):
+            with lock:
+                now += 1
+                most = max(most, now)
+            time.sleep(0.1)
+            with lock:
+                now -= 1
+
+    with ThreadPoolExecutor(3, initializer=stand_back if back else None) as pool:
+        list(pool.map(work, range(6)))
+    return most
+
+
+@pytest.mark.parametrize(
+    ("cores", "back", "used", "most"),
+    [(3, True, True, 2), (3, True, False, 3), (3, False, True, 3), (1, True, True, 1), (2, True, True, 1)],
+)
+def test_a_core_is_left_to_a_window_in_use(cores: int, back: bool, used: bool, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priority, "_used", -1e9)
+    assert most_at_once(cores, back=back, used=used) == most
+
+
+def test_all_cores_are_taken_again_once_the_window_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priority, "_USED_S", 0.05)
+    window_in_use()
+    time.sleep(0.1)
+    assert most_at_once(3, back=True, used=False) == 3

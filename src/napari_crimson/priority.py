@@ -1,18 +1,26 @@
-"""Threads that stand back behind others: the window's, which somebody looks at."""
+"""Threads that stand back behind others, the window's, which somebody looks at, and leave it a core while it is used."""
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-__all__ = ["as_here", "stand_back"]
+__all__ = ["as_here", "leave_a_core", "stand_back", "window_in_use"]
 
 _NICE = 5  # on Linux: a third of the time of a thread that does not stand back, where both want all of it
 _BELOW_NORMAL = -1  # on Windows
 
+_USED_S = 0.5  # for so long after a move of the mouse somebody waits for the window
+
 _here = threading.local()
+_cores = threading.Condition()
+_taken = 0  # cores, by threads that stand back
+_used = -math.inf  # when the window was last used
 
 
 def stand_back() -> None:
@@ -30,6 +38,34 @@ def stand_back() -> None:
 def as_here() -> Callable[[], None]:
     """What a thread that is started from here does first, to stand back if this one does."""
     return stand_back if getattr(_here, "back", False) else _nothing
+
+
+def window_in_use() -> None:
+    """Note that somebody moves something in the window now."""
+    global _used
+    _used = time.perf_counter()
+
+
+@contextmanager
+def leave_a_core(cores: int) -> Iterator[None]:
+    """Wait, on a thread that stands back, for one of the `cores` that such threads may take: all but one while the window is in use.
+
+    Standing back alone does not do where all cores are at work: a painting takes many threads in turn, and each of them waits a little.
+    """
+    global _taken
+    if not getattr(_here, "back", False):
+        yield
+        return
+    with _cores:
+        while _taken >= max(1, cores - 1) and time.perf_counter() - _used < _USED_S:
+            _cores.wait(0.1)
+        _taken += 1
+    try:
+        yield
+    finally:
+        with _cores:
+            _taken -= 1
+            _cores.notify()
 
 
 def _nothing() -> None:

@@ -23,7 +23,7 @@ from napari_crimson.device import CPU_CORES, inference_dtype, is_lost, may_fall_
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
 from napari_crimson.networks.grid import network_grid, resampling_matrix
-from napari_crimson.priority import as_here
+from napari_crimson.priority import as_here, leave_a_core
 from napari_crimson.remover.base import Remover, Spectra
 from napari_crimson.remover.passes import Passes
 
@@ -170,11 +170,15 @@ class NetworkRemover(Remover):
             with one_core(), self._passes.timed(rows):
                 return rows, *self._run(spectra[rows], axis, reference)
 
+        def in_turn(rows: slice) -> tuple[slice, Spectra, Spectra]:
+            with leave_a_core(CPU_CORES):
+                return answer(rows)
+
         if len(cuts) == 1:
             yield answer(cuts[0])
             return
         with ThreadPoolExecutor(min(len(cuts), CPU_CORES), "crimson-network", initializer=as_here()) as pool:
-            yield from pool.map(answer, cuts)
+            yield from pool.map(in_turn, cuts)
 
     def _on_gpu(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Spectra, Spectra]]:
         """Run the network over batches; when the memory is taken, over smaller ones."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Generator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+
+from napari_crimson.priority import window_in_use
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Cursor", "pixel_at"]
 
 _PAUSE_MS = 40  # a mouse may report a thousand times a second
+_REST_S = 0.1  # without a move; a window that is busy painting may be told late of one
 
 
 class Cursor(QObject):
@@ -43,6 +48,7 @@ class Cursor(QObject):
         self.clicks_pin = self.sets_off = False
         self._viewer = viewer
         self._waiting = False
+        self._moved = -math.inf
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
@@ -59,10 +65,13 @@ class Cursor(QObject):
             self._pause.stop()
 
     def _move(self, _: Any, event: Any) -> None:
+        window_in_use()
         self.position = tuple(event.position)
         self._waiting = True
+        now, before = time.perf_counter(), self._moved
+        self._moved = now
         if not self._pause.isActive():
-            self.sets_off = True
+            self.sets_off = now - before > _REST_S
             self._go_on()
 
     def _go_on(self) -> None:

@@ -33,6 +33,7 @@ __all__ = ["LiveLayer", "growing_data", "sample_block", "stopped_sinks", "take_n
 
 _SAMPLE_PIXELS = 64  # of a block, looked at for the contrast
 _SAMPLE_BLOCKS = 64
+_SEEN = 0.02  # of the contrast; a smaller change would only have the window painted once more
 
 
 _stopped: WeakKeyDictionary[Image, MemorySink | Path] = WeakKeyDictionary()  # of runs that can be taken up, by their layer
@@ -127,7 +128,8 @@ class LiveLayer:
         return record
 
     def _stretch(self, found: tuple[float, float]) -> None:
-        if np.allclose(self.layer.contrast_limits, self._limits):
+        seen = _SEEN * (self._limits[1] - self._limits[0])
+        if np.allclose(self.layer.contrast_limits, self._limits) and not np.allclose(found, self._limits, rtol=0, atol=seen):
             self.layer.contrast_limits = found
             self._limits = found
 

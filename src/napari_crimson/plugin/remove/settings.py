@@ -29,6 +29,7 @@ from napari_crimson.plugin.preferences import offered_removers, preferences
 from napari_crimson.plugin.readout import show_wavenumber
 from napari_crimson.plugin.stack_layers import is_measured, is_stack, needs_axis
 from napari_crimson.plugin.typed_axis import BUTTON, BUTTON_HELP, EXAMPLE, HELP, take_typed_axis, wavenumber_from_text
+from napari_crimson.priority import window_in_use
 
 if TYPE_CHECKING:
     import napari
@@ -83,7 +84,7 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         self._stack.native.currentIndexChanged.connect(lambda index: (call := heard()) and call(index))
         self._output.changed.connect(self._output_changed)
         self._remover.changed.connect(self._suggest_folder)
-        self._viewer.dims.events.current_step.connect(self._show_wavenumber)
+        self._viewer.dims.events.current_step.connect(self._slider_moved)
         self.native_parent_changed.connect(self._parent_changed)
         self.native.destroyed.connect(self._close)
         self._stack_changed()
@@ -227,7 +228,11 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
     def _output_changed(self) -> None:
         self._folder.visible = self._output.value == _FOLDER
 
-    def _show_wavenumber(self, _: Any = None) -> None:
+    def _slider_moved(self, _: Any) -> None:
+        window_in_use()
+        self._show_wavenumber()
+
+    def _show_wavenumber(self) -> None:
         layer = self._layer()
         axis = None if layer is None else axis_of_layer(layer)
         if layer is None or axis is None:
@@ -245,4 +250,4 @@ class RemovalSettings(Container):  # type: ignore[type-arg]
         if not self._closed:
             self._closed = True
             self._watch.clear()
-            self._viewer.dims.events.current_step.disconnect(self._show_wavenumber)
+            self._viewer.dims.events.current_step.disconnect(self._slider_moved)
