@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
@@ -24,6 +23,7 @@ from napari_crimson.plugin.axis.lines_page import LinesPage
 from napari_crimson.plugin.axis.mean import mean_spectrum
 from napari_crimson.plugin.axis.pages import AxisPage, BeamsPage, EndsPage, FilePage, Float64, ProbePage
 from napari_crimson.plugin.axis.preview import AxisPlots, axis_text
+from napari_crimson.plugin.docks import release_all, release_with
 from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import KEY, give_axis, plane_shown
 from napari_crimson.plugin.looks import PlainLabel
@@ -82,14 +82,14 @@ class AxisDialog(QDialog):
         self._lay_out()
         self._newest, self._watch = Newest(self._take), Watch()
         self._newest.setParent(self)  # to end with it
-        self._release: list[Callable[[], None]] = [self._newest.close, self.stack.let_go, self._watch.clear]
-        self.destroyed.connect(partial(_release_all, self._release))
+        self._release: list[Callable[[], object]] = [self._newest.close, self.stack.let_go, self._watch.clear]
+        release_with(self, self._release)
         self._connect()
         self._stack_chosen()
 
     def done(self, result: int) -> None:
         """Close, also on Escape."""
-        _release_all(self._release)
+        release_all(self._release)
         super().done(result)
 
     def accept(self) -> None:
@@ -210,8 +210,3 @@ class AxisDialog(QDialog):
         grid.addWidget(self.buttons, 1, 0, 1, 2)
         grid.setColumnStretch(1, 1)
         self.resize(*_SIZE_PX)
-
-
-def _release_all(release: list[Callable[[], None]]) -> None:
-    while release:
-        release.pop(0)()

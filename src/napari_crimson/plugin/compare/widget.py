@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.compare.controls import CompareControls
 from napari_crimson.plugin.compare.plots import ComparePlots
 from napari_crimson.plugin.compare.work import Compared, Comparer
-from napari_crimson.plugin.docks import end_with_its_dock
+from napari_crimson.plugin.docks import end_with_its_dock, release_all, release_with
 from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.marks import Mark, find_marks
 from napari_crimson.plugin.pointing.newest import Newest
@@ -74,16 +72,16 @@ class CompareWidget(QWidget):
         self.controls.names.changed.connect(self._weights_changed)
         self.controls.below_changed.connect(self._draw)
         boxes = (self.controls.stack, self.controls.truth, self.controls.marks)
-        self._release: list[Callable[[], None]] = [self.newest.close, self.mouse.close, *(box.let_go for box in boxes)]
+        self._release: list[Callable[[], object]] = [self.newest.close, self.mouse.close, *(box.let_go for box in boxes)]
         self._release += [watch.clear for watch in (self._watch, self._watch_stack, self._watch_marks)]
-        self.destroyed.connect(partial(_release_all, self._release))
+        release_with(self, self._release)
         self._stack_chosen()
 
     def event(self, event: QEvent) -> bool:
         """Let go of the viewer when napari parts the widget from its dock, which is how it closes one."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._rest.stop()
-            _release_all(self._release)
+            release_all(self._release)
             self._comparer = None
             end_with_its_dock(self)
         return bool(super().event(event))
@@ -196,9 +194,3 @@ class CompareWidget(QWidget):
         found = self.compared
         if found is not None and found.shown is not None and found.result is not None:
             self.plots.draw(found.shown, found.result, self.controls.below.currentText())
-
-
-def _release_all(release: list[Callable[[], None]]) -> None:
-    while release:
-        with suppress(RuntimeError):  # where Qt has gone first
-            release.pop(0)()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QTimer
@@ -11,7 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.background import tell
-from napari_crimson.plugin.docks import end_with_its_dock
+from napari_crimson.plugin.docks import end_with_its_dock, release_all, release_with
 from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.marks import Mark, left_out
 from napari_crimson.plugin.pointing.newest import Newest
@@ -75,9 +74,9 @@ class SpectrumWidget(QWidget):
             part.setParent(self)  # to end with it
         self._connect()
         boxes = (self.controls.stack, self.controls.regions)
-        self._release = [self.newest.close, self.mouse.close, self.marks.close, self.band.close, *(box.let_go for box in boxes)]
-        self._release += [self._watched.clear, self._watched_stack.clear]
-        self.destroyed.connect(partial(_release_all, self._release))
+        self._release: list[Callable[[], object]] = [part.close for part in (self.newest, self.mouse, self.marks, self.band)]
+        self._release += [*(box.let_go for box in boxes), self._watched.clear, self._watched_stack.clear]
+        release_with(self, self._release)
         self._stack_chosen()
 
     @property
@@ -89,7 +88,7 @@ class SpectrumWidget(QWidget):
     def event(self, event: QEvent) -> bool:
         """Let go of the viewer when napari parts the widget from its dock, which is how it closes one."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            _release_all(self._release)
+            release_all(self._release)
             self._source = None
             end_with_its_dock(self)
         return bool(super().event(event))
@@ -257,8 +256,3 @@ class SpectrumWidget(QWidget):
 def _progress(marks: Iterable[MarkSpectra]) -> str:
     """Say of large regions how much of them has been read."""
     return " · ".join(f"{mark.name}: {mark.used} of {mark.pixels} pixels" for mark in marks if mark.used < mark.pixels)
-
-
-def _release_all(release: list[Callable[[], None]]) -> None:
-    while release:
-        release.pop(0)()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from napari_crimson.adaptation import guess_photons
 from napari_crimson.errors import CrimsonError
 from napari_crimson.pixels import choose_pixels
 from napari_crimson.plugin.background import tell
-from napari_crimson.plugin.docks import end_with_its_dock
+from napari_crimson.plugin.docks import end_with_its_dock, release_all, release_with
 from napari_crimson.plugin.looks import move_bar
 from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.newest import Newest
@@ -74,8 +73,8 @@ class TrainWidget(QWidget):
         self.form.train.clicked.connect(self.run)
         self.form.cancel.clicked.connect(self.cancel)
         self.form.save.clicked.connect(self.save)
-        self._release: list[Callable[[], None]] = [self.newest.close, self.mouse.close, self.form.let_go, partial(_abandon, self._jobs)]
-        self.destroyed.connect(partial(_release_all, self._release))
+        self._release: list[Callable[[], object]] = [self.newest.close, self.mouse.close, self.form.let_go, partial(_abandon, self._jobs)]
+        release_with(self, self._release)
         self._stack_chosen()
 
     @property
@@ -135,7 +134,7 @@ class TrainWidget(QWidget):
     def event(self, event: QEvent) -> bool:
         """Let go of the viewer when napari parts the widget from its dock, which is how it closes one."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            _release_all(self._release)
+            release_all(self._release)
             end_with_its_dock(self)
         return bool(super().event(event))
 
@@ -258,9 +257,3 @@ def _abandon(jobs: list[TrainJob]) -> None:
     for job in jobs:
         job.listener = None
         job.cancel()
-
-
-def _release_all(release: list[Callable[[], None]]) -> None:
-    while release:
-        with suppress(RuntimeError):  # where Qt has gone first
-            release.pop(0)()
