@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +15,7 @@ import pytest
 import torch
 import zarr
 
-from napari_crimson import open_stack, remove_background
+from napari_crimson import open_stack, priority, remove_background
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
 from napari_crimson.remover import load_remover, network
@@ -253,3 +256,28 @@ def test_a_pass_that_ends_after_another_axis_has_come_is_no_error() -> None:
     cuts = passes.cut(5000, 1000)
     with passes.timed(cuts[0]):
         passes.cut(5000, 300)
+
+
+@pytest.mark.parametrize(("used_ago_s", "most"), [(0.0, 1), (10.0, 2)])
+def test_one_core_of_two_is_left_to_a_window_in_use(
+    used_ago_s: float, most: int, remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, found, lock = [], [], threading.Lock()
+
+    def slow(spectra: np.ndarray, *_: object) -> tuple[np.ndarray, np.ndarray]:
+        with lock:
+            at_once.append(1)
+            found.append(len(at_once))
+        time.sleep(0.05)
+        with lock:
+            at_once.pop()
+        return spectra, spectra
+
+    monkeypatch.setattr(network, "CPU_CORES", 2)
+    monkeypatch.setattr(remover, "_run", slow)
+    monkeypatch.setattr(remover._passes, "cut", lambda *_: [slice(start, start + 1) for start in range(6)])
+    monkeypatch.setattr(priority, "_used", time.perf_counter() - used_ago_s)
+    spectra = 1 + np.random.default_rng(0).random((6, 200), dtype=np.float32)
+    with ThreadPoolExecutor(1, initializer=priority.stand_back) as pool:
+        pool.submit(remover.correct, spectra, np.linspace(800, 1800, 200), None).result()
+    assert max(found) == most

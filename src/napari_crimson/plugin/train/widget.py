@@ -14,7 +14,7 @@ from napari_crimson.adaptation import guess_photons
 from napari_crimson.errors import CrimsonError
 from napari_crimson.pixels import choose_pixels
 from napari_crimson.plugin.background import tell
-from napari_crimson.plugin.docks import end_with_its_dock, release_all, release_with
+from napari_crimson.plugin.docks import abandon_all, end_with_its_dock, release_all, release_with
 from napari_crimson.plugin.looks import move_bar
 from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.newest import Newest
@@ -73,7 +73,12 @@ class TrainWidget(QWidget):
         self.form.train.clicked.connect(self.run)
         self.form.cancel.clicked.connect(self.cancel)
         self.form.save.clicked.connect(self.save)
-        self._release: list[Callable[[], object]] = [self.newest.close, self.mouse.close, self.form.let_go, partial(_abandon, self._jobs)]
+        self._release: list[Callable[[], object]] = [
+            self.newest.close,
+            self.mouse.close,
+            self.form.let_go,
+            partial(abandon_all, self._jobs),
+        ]
         release_with(self, self._release)
         self._stack_chosen()
 
@@ -251,9 +256,3 @@ def _answers(
     """A pixel, its axis and spectrum (W,), and what networks make of it."""
     raw = source.spectrum(pixel)
     yield pixel, source.wavenumber, raw, {name: network(raw[None])["raman"][0] for name, network in networks.items()}
-
-
-def _abandon(jobs: list[TrainJob]) -> None:
-    for job in jobs:
-        job.listener = None
-        job.cancel()
