@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import dask.array as da
 import numpy as np
@@ -23,7 +24,7 @@ from napari_crimson.memory import memory_room
 from napari_crimson.printable import printable
 from napari_crimson.stack import BLOCK_BYTES, pixel_chunks
 
-__all__ = ["EAGER_BYTES", "MOST_COMPRESSION", "Box", "FileArray", "check_eager", "check_promise", "read_raw"]
+__all__ = ["EAGER_BYTES", "MOST_COMPRESSION", "Box", "FileArray", "behind", "check_eager", "check_promise", "read_raw"]
 
 Box = tuple[slice, ...]
 
@@ -35,6 +36,13 @@ _TOLD_BYTES = 256 * 2**20  # below this, reading whole takes no time that anybod
 _TRUSTED_BYTES = 2**40  # below this, unwritten parts are taken for an unfinished acquisition
 _PIECE_BYTES, _PAGE_BYTES = 2**26, 2**12  # read at once at most; what a disk reads at least
 _MOST_PIECES = 5_000  # of one spectrum: already seconds
+
+_behind: WeakValueDictionary[str, FileArray] = WeakValueDictionary()  # by the name of the dask array that only reads it
+
+
+def behind(lazy: da.Array) -> FileArray | None:
+    """The array in a file that a dask array reads and does nothing else to, or None: a small part is read from it sooner than by a graph."""
+    return _behind.get(lazy.name)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -139,6 +147,7 @@ class FileArray:
         chunks = self._chunks()
         meta = np.empty((0,) * self.ndim, dtype=self.dtype)
         lazy: da.Array = da.from_array(self, chunks=chunks, name=False, asarray=False, meta=meta)  # type: ignore[no-untyped-call]
+        _behind[lazy.name] = self
         return lazy
 
     def _chunks(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from napari.utils.notifications import show_error
 from numpy.typing import DTypeLike, NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.io.lazy import behind
 from napari_crimson.plugin.band_cache import BandCache
 
 __all__ = ["BandsFront", "PlanesOnDisk", "read_now"]
@@ -104,8 +105,13 @@ class BandsFront(PlanesOnDisk):
 
     def __init__(self, spectra_last: da.Array) -> None:
         self.spectra_last = spectra_last
+        self._file = behind(spectra_last)
         self.size = spectra_last.size
         super().__init__((spectra_last.shape[-1], *spectra_last.shape[:-1]), spectra_last.dtype)
+
+    def spectra(self, pixels: tuple[Any, ...]) -> NDArray[Any]:
+        """Read the spectra (…, W) of a few pixels ([t,] [z,] y, x), in this thread."""
+        return read_now((self.spectra_last if self._file is None else self._file)[pixels])
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
         bands, *pixels = key

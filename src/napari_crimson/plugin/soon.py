@@ -1,12 +1,12 @@
-"""`Soon`: a call once the events that wait now have been handled."""
+"""A call a little later on the main thread: once the events that wait now have been handled, or the timers that are due as well."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
 
-__all__ = ["Soon"]
+__all__ = ["NextTurn", "Soon"]
 
 
 class Soon(QObject):
@@ -25,3 +25,13 @@ class Soon(QObject):
     def start(self) -> None:
         """Have it called."""
         self._due.emit()
+
+
+class NextTurn(QTimer):
+    """Calls, after `start`, in the next turn of Qt's loop: timers that are due come first, and what is drawn by the call is painted after it."""
+
+    def __init__(self, parent: QObject, call: Callable[[], object]) -> None:
+        super().__init__(parent)
+        self.setSingleShot(True)
+        self.setInterval(0)
+        self.timeout.connect(call)

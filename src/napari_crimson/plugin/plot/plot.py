@@ -24,7 +24,7 @@ from napari_crimson.plugin.plot.notes import Note, Notes
 from napari_crimson.plugin.plot.readout import PlotView, Readout
 from napari_crimson.plugin.plot.steady_view import SteadyView
 from napari_crimson.plugin.plot.theme import Colours, follow_theme
-from napari_crimson.plugin.soon import Soon
+from napari_crimson.plugin.soon import NextTurn, Soon
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -86,6 +86,7 @@ class SpectrumPlot(QWidget):
         self.view.setMinimumSize(200, 120)
         self.view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)  # its own wish is half a window
         self._update_mode = self.view.viewportUpdateMode()
+        self._due = NextTurn(self, self._paint_all)
         self._found_out = Soon(self, self._paint_by_itself)
         self._plot = self.view.getPlotItem()
         self._plot.ctrlMenu.setParent(self, self._plot.ctrlMenu.windowFlags())  # else it outlives the plot
@@ -212,18 +213,21 @@ class SpectrumPlot(QWidget):
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Have all that is drawn within painted in one go, and with all else that waits to be painted in the window.
+        """Have all that is drawn within painted in one go, in the next turn of the loop, with all else that waits to be painted in the window.
 
         Left alone, each scene has the window painted as soon as it has found out what has changed in it; and a painting copies the
-        whole window, canvas and all, slowly without a graphics card.
+        whole window, canvas and all, slowly without a graphics card. In a turn of its own it does not add up with the drawing.
         """
         self.view.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.NoViewportUpdate)
         try:
             yield
             self.settle()
         finally:
-            self.view.viewport().update()
-            self._found_out.start()
+            self._due.start()
+
+    def _paint_all(self) -> None:
+        self.view.viewport().update()
+        self._found_out.start()
 
     def _paint_by_itself(self) -> None:
         self.view.setViewportUpdateMode(self._update_mode)

@@ -141,7 +141,7 @@ class SpectraSource:
 
     def _read(self, box: tuple[Any, ...]) -> NDArray[Any]:
         if isinstance(self._data, BandsFront):
-            return self._upwards(read_now(self._data.spectra_last[box]))
+            return self._upwards(self._data.spectra(box))
         return self._upwards(np.moveaxis(read_now(self._data[(slice(None), *box)]), 0, -1))
 
     def _upwards(self, spectra: NDArray[Any]) -> NDArray[Any]:

@@ -17,6 +17,7 @@ from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import SpectraSource
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.shown import band_on_axis
+from napari_crimson.plugin.soon import NextTurn
 from napari_crimson.plugin.spectrum.band_drive import BAND, BandDrive
 from napari_crimson.plugin.spectrum.controls import NO_REMOVER, SpectrumControls
 from napari_crimson.plugin.spectrum.live_remover import LiveRemover
@@ -66,6 +67,7 @@ class SpectrumWidget(QWidget):
         self._looking_around.setSingleShot(True)
         self._looking_around.setInterval(_PAINTED_MS)
         self._looking_around.timeout.connect(self._look_around)
+        self._saying = NextTurn(self, self._say)  # as the plots are painted
         self.newest = Newest(self._take)
         self.mouse = Cursor(napari_viewer)
         self.band = BandDrive(napari_viewer, self.plots, self.newest)
@@ -213,7 +215,7 @@ class SpectrumWidget(QWidget):
         )
         place = ", ".join(f"{dim} {at}" for dim, at in zip(("t", "z", "y", "x")[-len(looked.pixel) :], looked.pixel, strict=True))
         self._place = f"{place} · loading {self._chosen_remover()} …" if looked.loading else place
-        self._say()
+        self._saying.start()
         self._looking_around.start()
 
     def _look_around(self) -> None:
