@@ -14,7 +14,7 @@ import pytest
 from napari_crimson import CrimsonError
 from napari_crimson.errors import DamagedError, UnreachableError
 from napari_crimson.io import lazy as lazy_room
-from napari_crimson.io.lazy import Box, FileArray, check_eager, check_promise, read_raw
+from napari_crimson.io.lazy import Box, FileArray, behind, check_eager, check_promise, read_raw
 from napari_crimson.memory import limit_memory
 from napari_crimson.stack import BLOCK_BYTES
 from refusing import refused
@@ -44,6 +44,15 @@ INDICES = [
     (..., np.arange(7) % 2 == 0),
     (2, 0, 3, 4),
 ]
+
+
+def test_a_file_is_found_behind_an_array_that_only_reads_it(lazy: FileArray) -> None:
+    array = lazy.turned((1, 2, 3)).to_dask()
+    found = behind(array)
+    assert found is not None
+    np.testing.assert_array_equal(found[2, 3], array[2, 3].compute())
+    assert behind(array[1:]) is None
+    assert behind(array + 1) is None
 
 
 @pytest.mark.parametrize("index", INDICES, ids=str)

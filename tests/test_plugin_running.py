@@ -16,6 +16,8 @@ from numpy.testing import assert_allclose
 
 from napari_crimson import estimate, remove
 from napari_crimson.pipeline import Step
+from napari_crimson.plugin.layers import stack_from_layer
+from napari_crimson.plugin.remove.live import LiveLayer, growing_data
 from napari_crimson.plugin.remove.preview import MOST_PIXELS, visible_region
 from test_plugin_remove import AXIS, ROWS, Gated, add_tissue, cars, click, dock, done, gated, result
 
@@ -369,3 +371,20 @@ def test_a_closed_dock_forgets_its_queue(viewer: Any, qtbot: Any, click: Clicker
     qtbot.waitUntil(lambda: any(name.endswith("(partial)") for name in names(viewer)), timeout=PATIENCE_MS)
     assert "tissue · kk" not in names(viewer)
     assert not progress._all_instances
+
+
+# --- the layer that fills in ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("grows", "drawn"), [(1.01, False), (1.5, True)])
+def test_contrast_moves_where_it_is_seen_and_not_for_less(grows: float, drawn: bool) -> None:
+    viewer = ViewerModel()
+    source = add_tissue(viewer)
+    removal = remove.plan_removal(stack_from_layer(source), "kk")
+    live = LiveLayer(viewer, source, removal, growing_data(removal))
+    sample = np.linspace(0.0, 1.0, 64, dtype=np.float32) * np.ones((AXIS.size, 1), dtype=np.float32)
+    live.show(sample)
+    moved: list[Any] = []
+    live.layer.events.contrast_limits.connect(moved.append)
+    live.show(sample * grows)
+    assert bool(moved) == drawn

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,54 @@ def test_spectrum_follows_the_cursor(docked: Any, point: Any, qtbot: Any) -> Non
         assert_array_equal(docked.plots.measured.lines["measured"].y, CARS[pixel])
         assert_allclose(docked.plots.raman.lines["cnn"].y, CARS[pixel] / 2)
         assert docked.controls.status.text() == f"y {pixel[0]}, x {pixel[1]}"
+
+
+def test_timers_that_are_due_come_between_drawing_and_painting(docked: Any, point: Any, qtbot: Any) -> None:
+    from qtpy.QtCore import QEvent, QObject, QTimer
+
+    class Paintings(QObject):
+        def eventFilter(self, _: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Paint:
+                order.append("painted")
+            return False
+
+    point(4, 5)
+    qtbot.waitUntil(looks_at(docked, 4, 5), timeout=20_000)
+    qtbot.wait(200)
+    order: list[str] = []
+    paintings = Paintings()
+    docked.plots.raman.view.viewport().installEventFilter(paintings)
+    due = QTimer()
+    due.setSingleShot(True)
+    due.timeout.connect(lambda: order.append("timer"))
+    due.start(0)
+    docked.plots.draw_cursor(docked.looked, remover="cnn", uncertainty=False, background=False, peaks=False)
+    qtbot.waitUntil(lambda: "painted" in order, timeout=20_000)
+    assert order == ["timer", "painted"]
+
+
+def test_a_cursor_that_sets_off_is_told_from_one_that_moves_on(qtbot: Any) -> None:
+    from napari.components import ViewerModel
+
+    from napari_crimson.plugin.pointing import cursor as room
+
+    viewer = ViewerModel()
+    mouse = room.Cursor(viewer)
+    told: list[bool] = []
+    mouse.moved.connect(lambda: told.append(mouse.sets_off))
+
+    def move() -> None:
+        for callback in viewer.mouse_move_callbacks:
+            callback(viewer, SimpleNamespace(position=(1.0, 2.0)))
+
+    move()
+    move()
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=5_000)
+    qtbot.wait(int(2000 * room._REST_S))
+    move()
+    assert told == [True, False, True]
+    mouse.close()
+    assert not viewer.mouse_move_callbacks
 
 
 def test_lines_come_and_go_with_their_boxes(docked: Any, point: Any, click: Any, qtbot: Any) -> None:

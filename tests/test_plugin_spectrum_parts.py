@@ -90,6 +90,22 @@ def test_file_that_is_gone_is_told(tmp_path: Path) -> None:
         source.spectrum((0, 0))
 
 
+@pytest.mark.parametrize("kind", ["h5", "zarr"])
+def test_a_pixel_of_a_file_is_read_without_a_graph_one_of_a_changed_stack_with_it(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_stack(make_stack(counts(), AXIS), tmp_path / f"stack.{kind}")
+    stack = open_stack(tmp_path / f"stack.{kind}")
+    as_it_is, halved = (SpectraSource(layer_of(one)) for one in (stack, stack.assign(cars=stack["cars"] // 2)))
+    computed: list[Any] = []
+    compute = da.Array.compute
+    monkeypatch.setattr(da.Array, "compute", lambda self, **kwargs: computed.append(1) or compute(self, **kwargs))
+    assert_array_equal(as_it_is.spectrum((3, 4)), counts()[3, 4])
+    assert not computed
+    assert_array_equal(halved.spectrum((3, 4)), counts()[3, 4] // 2)
+    assert computed
+
+
 def test_neighbours_of_a_pixel_are_read_after_it_and_are_there_then(tmp_path: Path) -> None:
     save_stack(make_stack(counts(), AXIS), tmp_path / "stack.h5")
     source = SpectraSource(layer_of(open_stack(tmp_path / "stack.h5")))

@@ -41,7 +41,7 @@ _behind: WeakValueDictionary[str, FileArray] = WeakValueDictionary()  # by the n
 
 
 def behind(lazy: da.Array) -> FileArray | None:
-    """The array in a file that a dask array reads and does nothing else to, or None: a small part is read from it sooner than by a graph."""
+    """The array in a file that a dask array only reads, or None: from it a small part comes sooner than by a graph."""
     return _behind.get(lazy.name)
 
 

@@ -28,7 +28,7 @@ class Soon(QObject):
 
 
 class NextTurn(QTimer):
-    """Calls, after `start`, in the next turn of Qt's loop: timers that are due come first, and what is drawn by the call is painted after it."""
+    """Calls, after `start`, in the next turn of Qt's loop: timers that are due come first, and what it draws is painted after it."""
 
     def __init__(self, parent: QObject, call: Callable[[], object]) -> None:
         super().__init__(parent)

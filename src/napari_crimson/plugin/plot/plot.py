@@ -213,7 +213,7 @@ class SpectrumPlot(QWidget):
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Have all that is drawn within painted in one go, in the next turn of the loop, with all else that waits to be painted in the window.
+        """Have all that is drawn within painted in one go, in the next turn of the loop, with all else that waits to be painted.
 
         Left alone, each scene has the window painted as soon as it has found out what has changed in it; and a painting copies the
         whole window, canvas and all, slowly without a graphics card. In a turn of its own it does not add up with the drawing.
