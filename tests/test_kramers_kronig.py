@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from napari_crimson import priority
 from napari_crimson.errors import CrimsonError
 from napari_crimson.remover import load_remover
 from napari_crimson.remover.kramers_kronig import KKSettings, KramersKronig
@@ -199,3 +204,26 @@ def test_simulated_tissue_as_well_as_published(shared_data):
     pearson = [np.corrcoef(a, b)[0, 1] for a, b in zip(found, truth, strict=True)]
     assert np.median(pearson) > 0.969
     assert relative_rms(found, truth) < 0.173
+
+
+@pytest.mark.parametrize(("used_ago_s", "most"), [(0.0, 1), (10.0, 2)])
+def test_one_core_of_two_is_left_to_a_window_in_use(used_ago_s: float, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, found, lock = [], [], threading.Lock()
+
+    def slow(_: KramersKronig, log_amplitude: np.ndarray, *__: object) -> np.ndarray:
+        with lock:
+            at_work.append(1)
+            found.append(len(at_work))
+        time.sleep(0.05)
+        with lock:
+            at_work.pop()
+        return log_amplitude
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(KramersKronig, "phase", slow)
+    monkeypatch.setattr(KramersKronig, "batch_values", 200)
+    monkeypatch.setattr(priority, "_used", time.perf_counter() - used_ago_s)
+    spectra = 1 + np.random.default_rng(0).random((6, 200), dtype=np.float32)
+    with ThreadPoolExecutor(1, initializer=priority.stand_back) as pool:
+        pool.submit(load_remover("kk"), spectra, np.linspace(800.0, 1800.0, 200)).result()
+    assert max(found) == most
