@@ -32,6 +32,11 @@ def two_lines(rng: np.random.Generator, shape: tuple[int, int] = (12, 15)) -> tu
     return amounts, np.einsum("kyx,kw->yxw", amounts, np.stack([line(2850), line(2935)]))
 
 
+@pytest.mark.parametrize(("text", "name"), [("CH₂ 2850", "CH2"), ("amide I 1655", "amide I"), ("Phe 1004", "phenylalanine")])
+def test_a_name_may_have_its_place_behind_it(text: str, name: str) -> None:
+    assert band_of(text).name == name
+
+
 @pytest.mark.parametrize("name", ["CH2", "ch2", "CH₂", " ch2 "])
 def test_a_band_is_known_in_any_spelling(name: str) -> None:
     assert band_of(name) == NAMED_BANDS["CH2"]

@@ -310,6 +310,7 @@ for name in ("qtpy", "PySide6", "PyQt6", "PyQt5", "superqt", "pyqtgraph"):
 import numpy as np
 from napari.components import ViewerModel
 from napari_crimson.plugin import command, layers, reader, sample, writer
+assert [name for _, attributes, _ in sample.tissue_small() for name in [attributes["name"]]][0] == "tissue small"
 model = ViewerModel()
 values = np.random.default_rng(0).uniform(1, 2, (32, 3, 4)).astype("f4")
 source = model.add_image(values, name="scan", rgb=False)

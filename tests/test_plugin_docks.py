@@ -344,3 +344,15 @@ def open_dialog(title: str, viewer: Any) -> Any:
     if title == "Axis":
         return AxisDialog(viewer, parent)
     return SVDDialog(viewer, stack_from_layer(viewer.layers["tissue small"]), Pipeline(), SVDSettings(), {}, parent=parent)
+
+
+def test_a_window_keeps_its_height_however_many_docks_are_open(viewer: Any, qtbot: Any) -> None:
+    window = viewer.window.main_menu.window()
+    window.resize(1280, 800)
+    viewer.open_sample("napari-crimson", "tissue_small")
+    qtbot.wait(50)
+    for title in DOCKS:
+        panel = viewer.window.add_plugin_dock_widget("napari-crimson", title)[0]
+        qtbot.wait(100)
+        assert window.height() <= 800, title
+        assert not panel.visibleRegion().isEmpty(), title  # the newest is the one in front

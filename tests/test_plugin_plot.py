@@ -264,6 +264,24 @@ def test_numbers_are_saved_as_they_are(plot: Any, tmp_path: Path) -> None:
     assert_array_equal([[float(value) for value in row[2:]] for row in rows[10:]], np.c_[PEAK * 2, PEAK / 10][10:])
 
 
+def test_a_column_says_where_its_numbers_are_from(plot: Any) -> None:
+    from napari_crimson.plugin.plot.menu import table_text
+
+    plot.set_line("cnn", AXIS, PEAK, sd=PEAK, of="tissue, y 4, x 5")
+    header = next(csv.reader(table_text(plot).splitlines()))
+    assert header[2:] == ["cnn (tissue, y 4, x 5)", "cnn sd (tissue, y 4, x 5)"]
+
+
+@pytest.mark.parametrize(("chosen", "seen"), [("#451305", False), ("#56b4e9", True), ("#000000", False)])
+def test_colours_that_could_not_be_told_from_the_background_are_drawn_lighter(plot: Any, chosen: str, seen: bool) -> None:
+    from qtpy.QtGui import QColor
+
+    plot.set_line("label 1", AXIS, PEAK, colour=chosen)
+    drawn = plot.colour_of("label 1")
+    assert (drawn == chosen) == seen
+    assert QColor(drawn).lightness() > 80
+
+
 def test_pictures_are_on_white_and_leave_the_plot_as_it_was(plot: Any, qtbot: Any, tmp_path: Path) -> None:
     from qtpy.QtGui import QColor, QImage
 

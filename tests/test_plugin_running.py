@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.settings import get_plugin_settings
 from napari.utils.progress import progress
 from numpy.testing import assert_allclose
 
 from napari_crimson import estimate, remove
+from napari_crimson.memory import limit_memory
 from napari_crimson.pipeline import Step
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.remove.live import LiveLayer, growing_data
 from napari_crimson.plugin.remove.preview import MOST_PIXELS, visible_region
+from napari_crimson.remover import FunctionRemover
 from test_plugin_remove import AXIS, ROWS, Gated, add_tissue, cars, click, dock, done, gated, result
 
 pytestmark = pytest.mark.gui
@@ -117,6 +120,35 @@ def test_it_knows_the_preparation_and_an_axis_that_is_being_typed(viewer: Any, q
     qtbot.waitUntil(lambda: "and before it Denoise by SVD" in widget.plan.value, timeout=PATIENCE_MS)
 
 
+@pytest.mark.usefixtures("gated")
+def test_it_knows_of_a_run_in_memory_that_was_stopped(viewer: Any, qtbot: Any, click: Any, gated: Gated) -> None:
+    add_tissue(viewer)
+    widget = dock(viewer)
+    stop_after(viewer, qtbot, click, gated, widget, rows=2)
+    gated.open()
+    qtbot.waitUntil(lambda: re.search(r"6 blocks, [2-5] of them done", widget.plan.value) is not None, timeout=PATIENCE_MS)
+
+
+@pytest.mark.usefixtures("gated")
+def test_it_keeps_to_the_memory_limit_that_is_set(viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_tissue(viewer)
+    widget = dock(viewer)
+    qtbot.waitUntil(lambda: "in memory" in widget.plan.value, timeout=PATIENCE_MS)
+    page = get_plugin_settings("napari-crimson")
+    monkeypatch.setattr(page.removal, "memory_limit_gib", 1e-6)
+    widget.dark.changed.emit(widget.dark.value)
+    qtbot.waitUntil(lambda: "Run would stop here" in widget.plan.value, timeout=PATIENCE_MS)
+    limit_memory(None)
+
+
+@pytest.mark.usefixtures("gated")
+def test_it_says_where_a_remover_is_not_to_be_trusted(viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FunctionRemover, "doubts", lambda _, axis: f"not for {axis.size} points")
+    add_tissue(viewer)
+    widget = dock(viewer)
+    qtbot.waitUntil(lambda: widget.plan.value.startswith("not for 16 points\n6 y"), timeout=PATIENCE_MS)
+
+
 # --- preview ------------------------------------------------------------------------------------------------
 
 
@@ -162,6 +194,7 @@ def test_preview_can_be_stopped_and_does_not_wait_for_a_run(viewer: Any, qtbot: 
     assert widget.buttons.preview_button.text == "Stop"
     click(widget.buttons.preview_button)
     qtbot.waitUntil(lambda: widget.buttons.preview_button.text == "Preview", timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE_MS)  # nothing had been shown of it
     assert widget.running
     gated.open()
     qtbot.waitUntil(lambda: "Complete" in widget.status.value, timeout=PATIENCE_MS)
@@ -371,6 +404,37 @@ def test_a_closed_dock_forgets_its_queue(viewer: Any, qtbot: Any, click: Clicker
     qtbot.waitUntil(lambda: any(name.endswith("(partial)") for name in names(viewer)), timeout=PATIENCE_MS)
     assert "tissue · kk" not in names(viewer)
     assert not progress._all_instances
+
+
+# --- names ---------------------------------------------------------------------------------------------------
+
+
+def test_a_complete_result_is_never_called_partial() -> None:
+    viewer = ViewerModel()
+    source = add_tissue(viewer)
+    stack = stack_from_layer(source)
+    removals = [remove.plan_removal(stack, "kk", dark=dark, earlier=()) for dark in (None, np.ones(AXIS.size))]
+    for removal in removals:
+        LiveLayer(viewer, source, removal, growing_data(removal)).finish(complete=False)
+    assert names(viewer) == ["tissue", "tissue · kk (partial)", "tissue · kk (partial) [1]"]  # a number of napari's
+    again = LiveLayer(viewer, source, removals[1], growing_data(removals[1]))
+    again.finish(complete=False)
+    assert names(viewer)[2] == "tissue · kk (partial) [1]"
+    again = LiveLayer(viewer, source, removals[1], growing_data(removals[1]))
+    again.finish(complete=True)
+    assert names(viewer) == ["tissue", "tissue · kk (partial)", "tissue · kk"]
+
+
+def test_a_refusal_leaves_the_line_to_the_run_that_is_on(viewer: Any, qtbot: Any, click: Any, gated: Gated) -> None:
+    source = add_tissue(viewer)
+    widget = dock(viewer)
+    click(widget.buttons.run_button)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE_MS)
+    viewer.layers.remove(source)
+    click(widget.buttons.run_button)
+    assert "no stack" not in widget.status.value
+    gated.open()
+    qtbot.waitUntil(lambda: "Complete" in widget.status.value, timeout=PATIENCE_MS)
 
 
 # --- the layer that fills in ---------------------------------------------------------------------------------

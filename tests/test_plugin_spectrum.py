@@ -349,6 +349,29 @@ def drag(qtbot: Any, plot: Any, start: float, end: float) -> None:
     qtbot.mouseRelease(port, Qt.MouseButton.LeftButton, pos=to)
 
 
+def test_a_refusal_is_gone_when_the_next_band_is_found(docked: Any, point: Any, qtbot: Any) -> None:
+    point(4, 5)
+    qtbot.waitUntil(looks_at(docked, 4, 5), timeout=20_000)
+    for text, said in (("rubbish", "'rubbish' is no band"), ("CH₂ 2850", "y 4, x 5")):
+        docked.controls.went_to.emit(text)
+        qtbot.waitUntil(lambda said=said: docked.controls.status.text().startswith(said), timeout=5_000)
+
+
+def test_what_a_remover_is_not_to_be_trusted_for_is_said(docked: Any, point: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FunctionRemover, "doubts", lambda _, axis: f"not for {axis.size} points")
+    point(4, 5)
+    qtbot.waitUntil(lambda: docked.controls.status.text() == "y 4, x 5 · not for 41 points", timeout=20_000)
+
+
+def test_numbers_that_are_copied_say_which_pixels_they_are_of(docked: Any, point: Any, qtbot: Any) -> None:
+    point(15, 18, ctrl=True)
+    point(4, 5)
+    qtbot.waitUntil(lambda: looks_at(docked, 4, 5)() and "pin 1" in docked.plots.raman.lines, timeout=20_000)
+    found = {name: line.of for name, line in docked.plots.raman.lines.items()}
+    assert found["cnn"] == "tissue, y 4, x 5"
+    assert found["pin 1"] == "tissue, y 15, x 18"
+
+
 def test_dragging_the_line_moves_the_slider(docked: Any, viewer: Any, point: Any, qtbot: Any) -> None:
     point(4, 5)
     qtbot.waitUntil(looks_at(docked, 4, 5), timeout=20_000)

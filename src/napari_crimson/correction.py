@@ -80,6 +80,11 @@ class Correction:
         """The remover, ready to be called."""
         return self.remover if isinstance(self.remover, Remover) else load_once(*self.remover)
 
+    @property
+    def doubts(self) -> str:
+        """Why the remover is not to be trusted on this axis, for people; empty where it is."""
+        return self.loaded.doubts(self.wavenumber[self.lit])
+
     def __call__(self, raw: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
         """Correct raw spectra (N, W) as stored; NaN for pixels that are saturated or hold no spectrum, and for unlit bands."""
         with np.errstate(over="ignore"):  # beyond float32 is infinite, and so without a result

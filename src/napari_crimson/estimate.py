@@ -54,6 +54,8 @@ class Estimate:
         As measured; None where it has not been.
     ahead : tuple of str
         Steps that read the whole stack ahead of the removal; their time is not in the estimate.
+    doubts : str
+        Why the remover is not to be trusted on this axis; empty where it is.
     """
 
     sizes: dict[str, int]
@@ -67,6 +69,7 @@ class Estimate:
     device: str
     spectra_per_s: float | None
     ahead: tuple[str, ...]
+    doubts: str = ""
 
     @property
     def seconds(self) -> float | None:
@@ -74,12 +77,13 @@ class Estimate:
         return None if self.spectra_per_s is None else self.pixels_left / self.spectra_per_s
 
     def describe(self) -> list[str]:
-        """The same in words: shape and blocks, output, time."""
+        """The same in words: doubts if there are any, shape and blocks, output, time."""
         shape = " × ".join(f"{size} {dim}" for dim, size in self.sizes.items())
         done = f", {self.blocks_done} of them done" if self.blocks_done else ""
         where = "in memory" if self.output is None else "on the disk"
         tight = "; it may become full" if self.output and self.room < _TIGHT * self.size else ""
         return [
+            *([self.doubts] if self.doubts else []),
             f"{shape}, {self.blocks} block{'s' * (self.blocks > 1)}{done}",
             f"{bytes_in_words(self.size)} {where}, {bytes_in_words(self.room)} free{tight}",
             self._time(),
@@ -124,6 +128,7 @@ def estimate_removal(removal: Removal, *, ahead: Sequence[str] = (), spectra_per
         device=str(getattr(removal.remover, "device", "cpu")),
         spectra_per_s=spectra_per_s,
         ahead=tuple(ahead),
+        doubts=removal.correction.doubts,
     )
 
 

@@ -188,14 +188,15 @@ def _memory_sink(
     """Take up a sink of the same job, or make one if there is memory for it."""
     cars = stack["cars"]
     job = None
-    if earlier is not None and not dry_run:
+    if earlier is not None:
         origin = origin_of(stack.attrs["source"], cars.data, rounded=bool(steps_of(stack)))
         job = {"fingerprint": fingerprint(cars.data, correction, attrs, (0, 0)), "origin": origin}
     same = [sink for sink in earlier or () if job is not None and sink.job == job]
-    if same:
-        return same[0]
-    check_result(4 * cars.size * len(correction.names))
-    return DrySink(cars.shape, correction.names) if dry_run else MemorySink(cars.shape, correction.names, job=job)
+    if not same:
+        check_result(4 * cars.size * len(correction.names))
+    if dry_run:
+        return DrySink(cars.shape, correction.names, earlier=same[0] if same else None)
+    return same[0] if same else MemorySink(cars.shape, correction.names, job=job)
 
 
 def _zarr_sink(

@@ -118,6 +118,9 @@ def _read(band: str | float | tuple[float, float]) -> Band:
     plain = re.sub(r"[\s-]", "", text).casefold()
     if plain in _BY_PLAIN_NAME:
         return _BY_PLAIN_NAME[plain]
+    named = re.fullmatch(r"(.*?)\s+\d+(?:\.\d+)?", text)  # with its place behind it, such as "CH2 2850"
+    if named and (name := re.sub(r"[\s-]", "", named[1]).casefold()) in _BY_PLAIN_NAME:
+        return _BY_PLAIN_NAME[name]
     edges = re.fullmatch(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)", text)
     if edges:
         return _read((float(edges[1]), float(edges[2])))

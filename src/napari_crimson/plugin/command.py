@@ -15,7 +15,7 @@ from napari_crimson.plugin.layers import give_axis, stack_from_layer
 from napari_crimson.plugin.remove.live import LiveLayer, growing_data, sample_block, take_note
 from napari_crimson.plugin.shown import go_to
 
-__all__ = ["ask_and_go_to", "ask_for_axis", "go_to", "remove_from_layer", "remove_from_selected"]
+__all__ = ["go_to", "remove_from_layer", "remove_from_selected"]
 
 
 def remove_from_selected(viewer: Viewer) -> None:
@@ -34,20 +34,6 @@ def remove_from_selected(viewer: Viewer) -> None:
         tell(error)
     else:
         widget.run()
-
-
-def ask_and_go_to(viewer: Viewer) -> None:
-    """Ask for a Raman shift or a band, and bring the slider there."""
-    from napari_crimson.plugin.go_to_dialog import GoToDialog
-
-    GoToDialog(viewer, viewer.window.main_menu.window()).show()
-
-
-def ask_for_axis(viewer: Viewer) -> None:
-    """Ask for the wavenumber axis of the selected layer, or of another that brings none."""
-    from napari_crimson.plugin.axis import dialog
-
-    dialog.ask_for_axis(viewer)
 
 
 def remove_from_layer(

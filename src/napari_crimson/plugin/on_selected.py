@@ -24,7 +24,20 @@ if TYPE_CHECKING:
     from napari_crimson.plugin.analyse.widget import AnalyseWidget
     from napari_crimson.plugin.layer_box import LayerBox
 
-__all__ = ["analyse", "cancel", "check", "compare", "prepare", "preview", "save", "show_band", "show_ratio", "show_spectrum"]
+__all__ = [
+    "analyse",
+    "ask_and_go_to",
+    "ask_for_axis",
+    "cancel",
+    "check",
+    "compare",
+    "prepare",
+    "preview",
+    "save",
+    "show_band",
+    "show_ratio",
+    "show_spectrum",
+]
 
 
 @contextmanager
@@ -61,6 +74,29 @@ def prepare(viewer: Viewer) -> None:
 
     layer = _selected(viewer)
     _choose(open_dock(viewer, PrepareWidget, "Prepare").form.stack, layer, "measured stack")
+
+
+@_telling()
+def ask_for_axis(viewer: Viewer) -> None:
+    """Ask for the wavenumber axis of the selected layer."""
+    from napari_crimson.plugin.axis import dialog
+    from napari_crimson.plugin.stack_layers import is_measured, needs_axis
+
+    layer = _selected(viewer)
+    if not (is_measured(layer) and needs_axis(layer)):
+        raise CrimsonError(f"layer '{layer.name}' is no stack without an axis; select one that is")
+    dialog.ask_for_axis(viewer, layer)
+
+
+@_telling()
+def ask_and_go_to(viewer: Viewer) -> None:
+    """Ask for a Raman shift or a band, and bring the slider there."""
+    from napari_crimson.plugin.go_to_dialog import GoToDialog
+    from napari_crimson.plugin.shown import stacks_seen
+
+    if next(stacks_seen(viewer), None) is None:
+        raise CrimsonError("no stack with a wavenumber axis is shown; select one, or give the one selected its axis")
+    GoToDialog(viewer, viewer.window.main_menu.window()).show()
 
 
 @_telling()

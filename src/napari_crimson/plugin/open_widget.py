@@ -19,6 +19,7 @@ from napari_crimson.plugin.looks import align_labels, explain_rows
 from napari_crimson.plugin.preferences import keep_memory_limit
 from napari_crimson.plugin.readout import show_wavenumber
 from napari_crimson.plugin.remove.job import tell
+from napari_crimson.plugin.room import find_room
 from napari_crimson.plugin.stack_layers import needs_axis
 from napari_crimson.plugin.typed_axis import HELP, wavenumber_from_text
 
@@ -49,6 +50,7 @@ class OpenWidget(Container):  # type: ignore[type-arg]
         self._array.native.setPlaceholderText("the only one")
         self._kind.changed.connect(self._kind_changed)
         self._open.changed.connect(self.open)
+        find_room(self.native, napari_viewer)
 
     def _kind_changed(self, kind: str) -> None:
         self._path.mode = FileDialogMode.EXISTING_DIRECTORY if kind == _FOLDER else FileDialogMode.EXISTING_FILE

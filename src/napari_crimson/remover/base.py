@@ -52,6 +52,10 @@ class Remover(ABC):
         if reference is not None:
             _check_reference(reference, wavenumber.size)
 
+    def doubts(self, wavenumber: NDArray[np.float64]) -> str:
+        """Why an answer on this axis is not to be trusted, for people; empty where nothing speaks against it."""
+        return ""
+
     @property
     def provenance(self) -> dict[str, Any]:
         """What an output's record says of this remover: plain values that fit in JSON."""

@@ -151,7 +151,8 @@ class NetworkRemover(Remover):
         axis = self._axis
         if axis is None or not np.array_equal(axis.wavenumber, wavenumber):
             axis = self._axis = _Axis(wavenumber, self.device)  # the local one is used: threads may bring axes of their own
-            self._warn_outside_training(wavenumber)
+            if doubts := self.doubts(wavenumber):  # once for an axis
+                warnings.warn(doubts, stacklevel=4)
         ref = np.ones(wavenumber.size, dtype=np.float32) if reference is None else reference
         on_grid = axis.forward(torch.from_numpy(ref).to(self.device).unsqueeze(0))
         mean, sd = np.empty_like(spectra), np.empty_like(spectra)
@@ -206,8 +207,8 @@ class NetworkRemover(Remover):
             mean, sd = self.network(cars, axis.grid, reference)
             return axis.back(mean).cpu().numpy(), axis.back(sd).cpu().numpy()
 
-    def _warn_outside_training(self, wavenumber: NDArray[np.float64]) -> None:
-        """Say so, once for an axis, where the card gives ranges and this axis lies outside them."""
+    def doubts(self, wavenumber: NDArray[np.float64]) -> str:
+        """Where this axis lies outside of the ranges of the card; see `Remover`."""
         recipe = self.card.get("recipe", {})
         low, high = float(wavenumber[0]), float(wavenumber[-1])
         step = (high - low) / max(1, wavenumber.size - 1)
@@ -221,8 +222,7 @@ class NetworkRemover(Remover):
             beyond.append(f"{first:g} to {last:g} cm⁻¹, this axis goes from {low:.5g} to {high:.5g}")
         if wavenumber.size < _FEWEST_TRUSTED:
             beyond.append(f"{_FEWEST_TRUSTED} points and more, this axis has {wavenumber.size}")
-        if beyond:
-            warnings.warn(f"'{self.name}' was trained on {'; on '.join(beyond)}: do not trust it here", stacklevel=5)
+        return f"'{self.name}' was trained on {'; on '.join(beyond)}: do not trust it here" if beyond else ""
 
 
 def _try(network: Network, device: str) -> None:

@@ -18,13 +18,15 @@ from napari_crimson.results.journal import Done
 from napari_crimson.results.lock import check_free
 from napari_crimson.results.sinks import Resume, earlier_blocks
 from napari_crimson.results.store import check_clear, check_space, disk_errors, free_space, own_attrs
-from napari_crimson.stream import Results
+from napari_crimson.stream import Results, Sink
 
 __all__ = ["DrySink"]
 
 
 class DrySink:
     """Tells what a real sink would find, and raises what it would raise; makes and changes nothing.
+
+    `earlier` is a sink in memory that the job would go on with.
 
     Attributes
     ----------
@@ -36,12 +38,22 @@ class DrySink:
         Bytes free there.
     """
 
-    def __init__(self, shape: tuple[int, ...], names: list[str], *, path: Path | None = None, align: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        names: list[str],
+        *,
+        path: Path | None = None,
+        align: tuple[int, ...] | None = None,
+        earlier: Sink | None = None,
+    ) -> None:
         self.path, self.align, self._shape, self._names = path, align, shape, names
         self.size = 4 * prod(shape) * len(names)
         self.room = memory_room() if path is None else free_space(path)
         self.arrays: dict[str, Any] = {}
-        self._done: dict[int, Done] = {}
+        damage = {} if earlier is None else earlier.damaged()
+        done = {} if earlier is None else earlier.finished()
+        self._done = {block: Done(bad_pixels=bad, damage=damage.get(block, "")) for block, bad in done.items()}
 
     def look(self, noted: Mapping[str, Any], resume: Resume, *, by_recipe: bool = False) -> None:
         """Look for an earlier run on the disk; `noted` as for `earlier_blocks`. The same recipe is enough if `by_recipe`.

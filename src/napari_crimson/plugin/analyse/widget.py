@@ -16,6 +16,7 @@ from napari_crimson.plugin.background import tell
 from napari_crimson.plugin.docks import abandon_all, end_with_its_dock, release_all, release_with
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.report import Report
+from napari_crimson.plugin.room import find_room
 
 if TYPE_CHECKING:
     import napari
@@ -38,6 +39,7 @@ class AnalyseWidget(QWidget):
         self._release: list[Callable[[], object]] = [partial(abandon_all, self._jobs), self.form.let_go]
         self._release += [partial(inserted.disconnect, self._layer_added)]
         release_with(self, self._release)
+        find_room(self, napari_viewer)
 
     @property
     def _job(self) -> AnalyseJob | None:

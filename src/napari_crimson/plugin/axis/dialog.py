@@ -46,9 +46,9 @@ _MESSAGE_LINES = 4
 
 
 def ask_for_axis(viewer: Viewer, layer: Image | None = None) -> AxisDialog:
-    """Open the window over that of a viewer, for a layer, or for the selected one."""
+    """Open the window over that of a viewer, for a layer, or for any that has no axis."""
     dialog = AxisDialog(viewer, viewer.window.main_menu.window())
-    dialog.stack.layer = layer if layer is not None else viewer.layers.selection.active
+    dialog.stack.layer = layer
     dialog.show()
     return dialog
 

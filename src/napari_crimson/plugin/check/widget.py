@@ -18,6 +18,7 @@ from napari_crimson.plugin.layer_box import LayerBox
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.looks import PlainLabel, move_bar
 from napari_crimson.plugin.report import Report, part_done, status_text
+from napari_crimson.plugin.room import find_room
 from napari_crimson.plugin.stack_layers import is_corrected, is_measured
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class CheckWidget(QWidget):
         self._answer_chosen()
         self._release: list[Callable[[], object]] = [partial(abandon_all, self._jobs), self.answer.let_go, self.measured.let_go]
         release_with(self, self._release)
+        find_room(self, napari_viewer)
 
     @property
     def _job(self) -> CheckJob | None:

@@ -96,6 +96,8 @@ class ComparePlots(QSplitter):
             header = QTableWidgetItem(title)
             header.setToolTip(tip)
             table.setHorizontalHeaderItem(column, header)
+        table.horizontalHeader().setAccessibleName("Figures of agreement")
+        table.horizontalHeader().setToolTip("What the columns are; each has a tip of its own.")
         table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         table.setMinimumHeight(90)

@@ -20,6 +20,7 @@ from napari_crimson.plugin.pointing.marks import Mark, find_marks
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import Pixel, SpectraSource
 from napari_crimson.plugin.pointing.watch import Watch
+from napari_crimson.plugin.room import find_room
 from napari_crimson.plugin.scrolling import let_scroll
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class CompareWidget(QWidget):
         rows.addWidget(self.plots, 1)
         self.setMinimumWidth(_MIN_WIDTH_PX)
         let_scroll(self)
+        find_room(self, napari_viewer)
         self._viewer = napari_viewer
         self._comparer: Comparer | None = None
         self._pixel: Pixel | None = None

@@ -19,7 +19,7 @@ _SHADE = 60  # opacity of a band, of 255
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Line:
-    """What `SpectrumPlot.set_line` was given: `x`, `y` and `sd`, float64 of shape (W,)."""
+    """What `SpectrumPlot.set_line` was given: `x`, `y` and `sd`, float64 of shape (W,); `of` says where the numbers are from."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -27,6 +27,7 @@ class Line:
     colour: int | str
     dashed: bool
     symbols: bool
+    of: str = ""
 
 
 class DrawnLine:

@@ -82,7 +82,10 @@ class PlotMenu(QMenu):
 
 
 def table_text(plot: SpectrumPlot, *, separator: str = ",") -> str:
-    """Write the lines of a plot as a table: x, and a column for each line and each standard deviation; empty where a line has no value."""
+    """Write the lines of a plot as a table: x, and a column for each line and each standard deviation; empty where a line has no value.
+
+    The head of a column says also where its numbers are from, where the line does.
+    """
     every_x = np.unique(np.concatenate([line.x for line in plot.lines.values()] or [np.empty(0)]))
     header, columns = [plot.x_label], [every_x]
     for name, line in plot.lines.items():
@@ -90,7 +93,7 @@ def table_text(plot: SpectrumPlot, *, separator: str = ",") -> str:
             if values is not None:
                 column = np.full(every_x.size, np.nan)
                 column[np.searchsorted(every_x, line.x)] = values
-                header.append(title)
+                header.append(f"{title} ({line.of})" if line.of else title)
                 columns.append(column)
     text = io.StringIO()
     write_table(text, header, columns, separator=separator, line_end="\n")

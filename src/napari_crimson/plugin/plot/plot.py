@@ -23,7 +23,7 @@ from napari_crimson.plugin.plot.menu import PlotMenu
 from napari_crimson.plugin.plot.notes import Note, Notes
 from napari_crimson.plugin.plot.readout import PlotView, Readout
 from napari_crimson.plugin.plot.steady_view import SteadyView
-from napari_crimson.plugin.plot.theme import Colours, follow_theme
+from napari_crimson.plugin.plot.theme import Colours, follow_theme, legible
 from napari_crimson.plugin.soon import NextTurn, Soon
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class SpectrumPlot(QWidget):
         colour: int | str | None = None,
         dashed: bool = False,
         symbols: bool = False,
+        of: str = "",
     ) -> None:
         """Draw a line, or draw it anew if there is one of this name; NaN are gaps.
 
@@ -139,13 +140,15 @@ class SpectrumPlot(QWidget):
             else a colour of Qt such as ``"#d55e00"``. By default a line keeps its colour, and a new one has the next free.
         dashed, symbols : bool
             A dashed line; a dot at every point.
+        of : str
+            Where the numbers are from, for a table that is saved.
         """
         if colour is None:
             taken = {line.colour for line in self.lines.values()}
             colour = self.lines[name].colour if name in self.lines else next(n for n in range(len(taken) + 1) if n not in taken)
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         spread = None if sd is None else np.asarray(sd, dtype=np.float64)
-        self.lines[name] = Line(x=x, y=y, sd=spread, colour=colour, dashed=dashed, symbols=symbols)
+        self.lines[name] = Line(x=x, y=y, sd=spread, colour=colour, dashed=dashed, symbols=symbols, of=of)
         if name not in self._items:
             self._items[name] = DrawnLine(self._plot)
         self._paint(name)
@@ -276,7 +279,7 @@ class SpectrumPlot(QWidget):
     def _rrggbb(self, colour: int | str) -> str:
         if isinstance(colour, int):
             return self.colours.lines[colour % len(self.colours.lines)]
-        return self.colours.text if colour == "text" else str(colour)
+        return self.colours.text if colour == "text" else legible(str(colour), self.colours)
 
     def _paint(self, name: str) -> None:
         line, colour = self.lines[name], self.colour_of(name)

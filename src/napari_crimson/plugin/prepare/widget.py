@@ -21,6 +21,7 @@ from napari_crimson.plugin.prepare.recipe_menu import RecipeMenu
 from napari_crimson.plugin.prepare.svd_dialog import SVDDialog
 from napari_crimson.plugin.remove.widget import RemoveWidget
 from napari_crimson.plugin.report import Report
+from napari_crimson.plugin.room import find_room
 from napari_crimson.plugin.typed_axis import take_typed_axis
 from napari_crimson.prepare import SVDSettings
 
@@ -56,6 +57,7 @@ class PrepareWidget(QWidget, StepsDock):
         self.editor.changed.connect(self._changed)
         self._release: list[Callable[[], object]] = [partial(abandon_all, self._jobs), self.form.let_go]
         release_with(self, self._release)
+        find_room(self, napari_viewer)
 
     @property
     def _job(self) -> PrepareJob | None:

@@ -7,6 +7,7 @@ memory: a dask array over it would keep planes it has read before they were writ
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -33,6 +34,7 @@ __all__ = ["LiveLayer", "growing_data", "sample_block", "stopped_sinks", "take_n
 
 _SAMPLE_PIXELS = 64  # of a block, looked at for the contrast
 _SAMPLE_BLOCKS = 64
+_MARK = re.compile(re.escape(PARTIAL) + r"(?: \[\d+\])?$")  # with the number that napari gives to a name there is already
 _SEEN = 0.02  # of the contrast; a smaller change would only have the window painted once more
 
 
@@ -64,6 +66,11 @@ class LiveLayer:
         self.layer: Image = self._add(data) if earlier is None else self._take_up(earlier, data)
 
     @property
+    def shown(self) -> bool:
+        """Whether anything of the result has been shown."""
+        return bool(self._samples)
+
+    @property
     def folder(self) -> Path | None:
         """Where the result is on the disk; None of one in memory."""
         place = _place(self._removal)
@@ -82,15 +89,16 @@ class LiveLayer:
         if self.layer not in self._viewer.layers:
             return
         _stopped.pop(_itself(self.layer), None)
+        name = _MARK.sub("", self.layer.name)
         if complete:
             if not isinstance(self._removal.sink.arrays["raman"], np.ndarray):
                 self.layer.data = bands_front(self._removal.dataset["raman"].data)
             self.layer.metadata = {**self.layer.metadata, KEY: self._record("complete")}
-            self.layer.name = self.layer.name.removesuffix(PARTIAL)
+            self.layer.name = name
         else:
             if isinstance(self.layer.data, _Growing):  # a block may have been written as the run was stopped
                 self.layer.data.planes.forget()
-            self.layer.name = self.layer.name.removesuffix(PARTIAL) + PARTIAL
+            self.layer.name = name + PARTIAL
             _stopped[_itself(self.layer)] = _place(self._removal)
         self.layer.refresh()
 

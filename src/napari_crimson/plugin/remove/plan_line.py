@@ -9,11 +9,13 @@ from qtpy.QtCore import QTimer
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.pointing.newest import Newest
+from napari_crimson.plugin.preferences import keep_memory_limit
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_crimson.plugin.remove.request import Request
+    from napari_crimson.results.sinks import MemorySink
 
 __all__ = ["PlanLine"]
 
@@ -31,14 +33,21 @@ class PlanLine:
         Gives what is set now, None where there is no stack; may raise `CrimsonError`.
     busy : callable
         Tells whether a run is on: speeds are measured when it is over.
+    stopped : callable
+        Gives the sinks in memory of runs that can be taken up.
     show : callable
         Takes the text.
     """
 
     def __init__(
-        self, parent: QWidget, request: Callable[[], Request | None], busy: Callable[[], bool], show: Callable[[str], None]
+        self,
+        parent: QWidget,
+        request: Callable[[], Request | None],
+        busy: Callable[[], bool],
+        stopped: Callable[[], list[MemorySink]],
+        show: Callable[[str], None],
     ) -> None:
-        self._request, self._busy, self._show = request, busy, show
+        self._request, self._busy, self._stopped, self._show = request, busy, stopped, show
         self._newest = Newest(self._answer)
         self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
@@ -56,6 +65,7 @@ class PlanLine:
 
     def _ask(self) -> None:
         self._newest.drop("plan")  # what is on its way is of other settings
+        keep_memory_limit()
         try:
             request = self._request()
         except CrimsonError as error:
@@ -64,18 +74,18 @@ class PlanLine:
         if request is None:
             self._show("")
         else:
-            measure = not self._busy()
-            self._newest.ask("plan", lambda: _tell(request, measure))
+            measure, stopped = not self._busy(), self._stopped()
+            self._newest.ask("plan", lambda: _tell(request, stopped, measure))
 
     def _answer(self, _: Hashable, answer: Any) -> None:
         self._show(answer if isinstance(answer, str) else f"Run would stop here: {answer}")
 
 
-def _tell(request: Request, measure: bool) -> Iterator[str]:
+def _tell(request: Request, stopped: list[MemorySink], measure: bool) -> Iterator[str]:
     """What a request will take, first without, then with the time."""
     from napari_crimson.estimate import estimate_removal, measure_speed
 
-    removal = request.plan(dry_run=True)
+    removal = request.plan(dry_run=True, earlier=stopped)
     speed = measure_speed(removal, measure=False)
     found = estimate_removal(removal, ahead=request.ahead, spectra_per_s=speed)
     lines = found.describe()

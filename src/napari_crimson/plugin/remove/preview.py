@@ -62,9 +62,13 @@ class _PreviewLayer(LiveLayer):
         super().__init__(viewer, source, removal, data)
 
     def finish(self, *, complete: bool) -> None:
-        """Show the end; a preview that was stopped is a smaller one."""
-        if self.layer in self._viewer.layers:
+        """Show the end; a preview that was stopped is a smaller one, and none if nothing had been shown of it."""
+        if self.layer not in self._viewer.layers:
+            return
+        if complete or self.shown:
             self.layer.refresh()
+        else:
+            self._viewer.layers.remove(self.layer)
 
     def _earlier(self) -> Image | None:
         mine = str(self._source.unique_id)

@@ -47,7 +47,7 @@ class RemovalRecipe(RemovalSettings):
         self.insert(self.index(self._device), self._more)
         self._remover.choices = self._removers
         self._names = RemoverNames(self.native)
-        self._names.changed.connect(self._remover.reset_choices)
+        self._names.changed.connect(self._names_changed)
         self._remover.changed.connect(self._show_more)
         self._show_more()
         self.preparation_changed()
@@ -110,6 +110,15 @@ class RemovalRecipe(RemovalSettings):
         if offered and not self._offered:
             self._preparation.value = _IN_PREPARE
         self._offered = offered
+
+    def _names_changed(self) -> None:
+        """Offer what there is now, in its order: magicgui would put what is new behind all others."""
+        chosen, offered = self._remover.value, self._removers()
+        with self._remover.changed.blocked():
+            self._remover.choices = ()
+            self._remover.choices = offered
+            self._remover.value = chosen
+            self._remover.choices = self._removers
 
     def _removers(self, _: Any = None) -> list[str]:
         """The removers there are, that of the recipe, and the one that is chosen, also where its files have gone."""

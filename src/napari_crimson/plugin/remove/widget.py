@@ -10,12 +10,14 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.layers import stack_from_layer
 from napari_crimson.plugin.looks import align_labels, explain_rows, fit_text, move_bar
 from napari_crimson.plugin.remove.job import tell
+from napari_crimson.plugin.remove.live import stopped_sinks
 from napari_crimson.plugin.remove.plan_line import PlanLine
 from napari_crimson.plugin.remove.preview import PreviewJob, visible_region
 from napari_crimson.plugin.remove.queue import RunQueue
 from napari_crimson.plugin.remove.recipe import RemovalRecipe
 from napari_crimson.plugin.remove.request import Request
 from napari_crimson.plugin.report import Report, part_done, status_text
+from napari_crimson.plugin.room import find_room
 from napari_crimson.plugin.scrolling import let_scroll
 
 if TYPE_CHECKING:
@@ -49,14 +51,18 @@ class RemoveWidget(RemovalRecipe):
         explain_rows(self)
         self.native.layout().addStretch(1)
         let_scroll(self.native)
+        find_room(self.native, napari_viewer)
         self._queue_row.visible = False
         self._preview_button.changed.connect(self.preview)
         self._run_button.changed.connect(self.run)
         self._cancel_button.changed.connect(self.cancel)
         self._clear_button.changed.connect(self._queue.clear)
-        self._plan_line = PlanLine(self.native, self._dry_request, lambda: self.running, self._show_plan)
+        self._plan_line = PlanLine(
+            self.native, self._dry_request, lambda: self.running, lambda: stopped_sinks(napari_viewer), self._show_plan
+        )
         for setting in settings:
             setting.changed.connect(self._plan_line.renew)
+        self._names.changed.connect(self._plan_line.renew)
         self._watch_stack()
 
     @property
@@ -123,7 +129,8 @@ class RemoveWidget(RemovalRecipe):
         return Request(source=layer, stack=stack, options=self.removal_options(stack), recipe=self.run_recipe())
 
     def _fail(self, error: CrimsonError) -> None:
-        self._status.value = status_text(Report(phase="failed", error=error))
+        if not self.running:  # else the line is that of the run
+            self._status.value = status_text(Report(phase="failed", error=error))
         tell(error)
 
     def _report(self, report: Report) -> None:

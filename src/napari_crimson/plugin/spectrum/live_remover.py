@@ -62,6 +62,11 @@ class LiveRemover:
         """Whether the remover is loaded."""
         return self._correction is not None
 
+    @property
+    def doubts(self) -> str:
+        """Why the remover is not to be trusted on this axis, once it is loaded; empty where it is."""
+        return "" if self._correction is None else self._correction.doubts
+
     def load(self) -> Correction:
         """Load the remover, if that has not been done.
 

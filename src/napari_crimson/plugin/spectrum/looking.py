@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_crimson.plugin.pointing.marks import Mark
     from napari_crimson.plugin.pointing.spectra_source import Pixel, SpectraSource
 
-__all__ = ["BandRows", "Looked", "MarkSpectra", "Stats", "average_band", "look_around", "look_at", "look_at_marks"]
+__all__ = ["BandRows", "Looked", "MarkSpectra", "Stats", "average_band", "look_around", "look_at", "look_at_marks", "place_text"]
 
 MOST_PIXELS = 2048  # of one mark: the mean of as many, evenly spread, is as good for the eye
 _BATCH = 64
@@ -42,10 +42,11 @@ class Stats:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MarkSpectra:
-    """Spectra of the pixels of a mark, so far: of `pixels` pixels, `used` have been read; `of` as in `Mark`."""
+    """Spectra of the pixels of a mark, so far: of `pixels` pixels, `used` have been read; `of` as in `Mark`, `place` in words."""
 
     name: str
     colour: str
+    place: str
     pixels: int
     used: int
     raw: Stats
@@ -93,6 +94,7 @@ def look_at_marks(source: SpectraSource, remover: LiveRemover | None, find: Call
                 mark.name: MarkSpectra(
                     name=mark.name,
                     colour=mark.colour,
+                    place=place_text(mark.pixels[0]) if len(mark.pixels) == 1 else f"{len(mark.pixels)} pixels",
                     pixels=len(mark.pixels),
                     used=start + len(batch),
                     raw=raw.stats(),
@@ -109,6 +111,12 @@ def average_band(source: SpectraSource, bands: slice, lead: Pixel) -> Iterator[B
     for start in range(0, height, _ROWS):
         rows = slice(start, min(start + _ROWS, height))
         yield BandRows(rows=rows, mean=_mean_of_finite(source.band(rows, bands, lead)))
+
+
+def place_text(pixel: Iterable[int]) -> str:
+    """A pixel ([t,] [z,] y, x) in words."""
+    at = tuple(pixel)
+    return ", ".join(f"{dim} {int(one)}" for dim, one in zip(("t", "z", "y", "x")[-len(at) :], at, strict=True))
 
 
 class _Moments:

@@ -14,6 +14,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QSplitter
 
 from napari_crimson.plugin.plot.plot import SpectrumPlot
+from napari_crimson.plugin.spectrum.looking import place_text
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -42,11 +43,13 @@ class SpectrumPlots(QSplitter):
             self.addWidget(plot)
         self.setChildrenCollapsible(False)
         self._wavenumber: NDArray[np.float64] = np.empty(0)
+        self._stack = ""
         self._cursor: set[str] = set()
         self._marks: dict[str, set[str]] = {}
 
-    def begin(self, source: SpectraSource | None) -> None:
-        """Make ready for spectra of another stack, measured ones or results, or of none."""
+    def begin(self, source: SpectraSource | None, stack: str) -> None:
+        """Make ready for spectra of another stack, measured ones or results, or of none; `stack` is its name."""
+        self._stack = stack
         self._wavenumber = np.empty(0) if source is None else source.wavenumber
         self._cursor.clear()
         self._marks.clear()
@@ -63,18 +66,19 @@ class SpectrumPlots(QSplitter):
             self._draw_cursor(looked, remover, uncertainty, background, peaks)
 
     def _draw_cursor(self, looked: Looked, remover: str, uncertainty: bool, background: bool, peaks: bool) -> None:
-        x = self._wavenumber
+        x, of = self._wavenumber, f"{self._stack}, {place_text(looked.pixel)}"
         main = looked.corrected.get(remover)
         if self.measured.isVisibleTo(self):
-            self.measured.set_line("measured", x, looked.raw, colour="text")
-            _set_or_remove(self.measured, "background", x, main.background if background and main else None)
+            self.measured.set_line("measured", x, looked.raw, colour="text", of=of)
+            _set_or_remove(self.measured, "background", x, main.background if background and main else None, of)
         else:
-            self.raman.set_line("as stored", x, looked.raw, colour="text")
+            self.raman.set_line("as stored", x, looked.raw, colour="text", of=of)
         for gone in self._cursor - looked.corrected.keys() if not looked.loading else ():
             self.raman.remove_line(gone)
         for name, corrected in looked.corrected.items():
             sd = corrected.uncertainty if uncertainty and name == remover else None
-            self.raman.set_line(name, x, corrected.raman[0], sd=None if sd is None else sd[0], colour="text", dashed=name != remover)
+            spread = None if sd is None else sd[0]
+            self.raman.set_line(name, x, corrected.raman[0], sd=spread, colour="text", dashed=name != remover, of=of)
             self._cursor.add(name)
         seen = looked.raw if not self.measured.isVisibleTo(self) else None if main is None else main.raman[0]
         spread = main.uncertainty[0] if uncertainty and main and main.uncertainty is not None else None
@@ -89,11 +93,15 @@ class SpectrumPlots(QSplitter):
         self._marks[kind] = names
         for mark in found.values():
             if self.measured.isVisibleTo(self):
-                _set_stats(self.measured, mark, self._wavenumber, mark.raw)
+                self._set_stats(self.measured, mark, mark.raw)
                 if mark.raman is not None:
-                    _set_stats(self.raman, mark, self._wavenumber, mark.raman)
+                    self._set_stats(self.raman, mark, mark.raman)
             else:
-                _set_stats(self.raman, mark, self._wavenumber, mark.raw)
+                self._set_stats(self.raman, mark, mark.raw)
+
+    def _set_stats(self, plot: SpectrumPlot, mark: MarkSpectra, stats: Stats) -> None:
+        of = f"{self._stack}, {mark.place}"
+        plot.set_line(mark.name, self._wavenumber, stats.mean, sd=stats.sd, colour=mark.colour, of=of)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Leave most of the window to the image."""
@@ -131,12 +139,8 @@ def find_lines(
     return [(float(x[one]), float(top[one]), f"{x[one]:.0f}") for one in sorted(chosen)]
 
 
-def _set_or_remove(plot: SpectrumPlot, name: str, x: NDArray[np.float64], spectra: NDArray[Any] | None) -> None:
+def _set_or_remove(plot: SpectrumPlot, name: str, x: NDArray[np.float64], spectra: NDArray[Any] | None, of: str) -> None:
     if spectra is None:
         plot.remove_line(name)
     else:
-        plot.set_line(name, x, spectra[0], colour="text", dashed=True)
-
-
-def _set_stats(plot: SpectrumPlot, mark: MarkSpectra, x: NDArray[np.float64], stats: Stats) -> None:
-    plot.set_line(mark.name, x, stats.mean, sd=stats.sd, colour=mark.colour)
+        plot.set_line(name, x, spectra[0], colour="text", dashed=True, of=of)

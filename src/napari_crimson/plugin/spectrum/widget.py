@@ -16,12 +16,13 @@ from napari_crimson.plugin.pointing.marks import Mark, left_out
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import SpectraSource
 from napari_crimson.plugin.pointing.watch import Watch
+from napari_crimson.plugin.room import find_room
 from napari_crimson.plugin.shown import band_on_axis
 from napari_crimson.plugin.soon import NextTurn
 from napari_crimson.plugin.spectrum.band_drive import BAND, BandDrive
 from napari_crimson.plugin.spectrum.controls import NO_REMOVER, SpectrumControls
 from napari_crimson.plugin.spectrum.live_remover import LiveRemover
-from napari_crimson.plugin.spectrum.looking import Looked, MarkSpectra, look_around, look_at, look_at_marks
+from napari_crimson.plugin.spectrum.looking import Looked, MarkSpectra, look_around, look_at, look_at_marks, place_text
 from napari_crimson.plugin.spectrum.marks import PINS, REGIONS, SpectrumMarks
 from napari_crimson.plugin.spectrum.plots import SpectrumPlots
 
@@ -61,7 +62,7 @@ class SpectrumWidget(QWidget):
         self._viewer = napari_viewer
         self._source: SpectraSource | None = None
         self._removers: dict[str, LiveRemover] = {}
-        self._told = self._place = self._part = ""
+        self._told = self._place = self._part = self._doubts = ""
         self._watched, self._watched_stack = Watch(), Watch()
         self._looking_around = QTimer(self)
         self._looking_around.setSingleShot(True)
@@ -79,6 +80,7 @@ class SpectrumWidget(QWidget):
         self._release: list[Callable[[], object]] = [part.close for part in (self.newest, self.mouse, self.marks, self.band)]
         self._release += [*(box.let_go for box in boxes), self._watched.clear, self._watched_stack.clear]
         release_with(self, self._release)
+        find_room(self, napari_viewer)
         self._stack_chosen()
 
     @property
@@ -118,7 +120,7 @@ class SpectrumWidget(QWidget):
         self._watched_stack.clear()
         self.controls.band.setChecked(False)
         self._source, self._removers, self.looked = None, {}, None
-        self._place = self._part = ""
+        self._place = self._part = self._doubts = ""
         layer = self.layer
         if layer is None:
             self.controls.say("Open a stack, or File › Open Sample › CRIMSON.")
@@ -131,7 +133,7 @@ class SpectrumWidget(QWidget):
             except CrimsonError as error:
                 self.controls.say(str(error))
         source = self._source
-        self.plots.begin(source)
+        self.plots.begin(source, layer.name if layer is not None else "")
         self.band.begin(layer if source else None, source)
         if source:
             self.controls.offer_bands(float(source.wavenumber[0]), float(source.wavenumber[-1]))
@@ -213,8 +215,10 @@ class SpectrumWidget(QWidget):
             background=controls.background.isChecked(),
             peaks=controls.peaks.isChecked(),
         )
-        place = ", ".join(f"{dim} {at}" for dim, at in zip(("t", "z", "y", "x")[-len(looked.pixel) :], looked.pixel, strict=True))
+        place = place_text(looked.pixel)
         self._place = f"{place} · loading {self._chosen_remover()} …" if looked.loading else place
+        chosen = self._removers.get(self._chosen_remover())
+        self._doubts = chosen.doubts if chosen is not None else ""
         self._saying.start()
         self._looking_around.start()
 
@@ -225,7 +229,7 @@ class SpectrumWidget(QWidget):
             self.newest.ask(_AROUND, lambda: look_around(source, looked.pixel))
 
     def _say(self) -> None:
-        self.controls.say(" · ".join(text for text in (self._place, self._part) if text) or _HINT)
+        self.controls.say(" · ".join(text for text in (self._place, self._part, self._doubts) if text) or _HINT)
 
     # --- what the user does in the viewer --------------------------------------------------------------
 
@@ -251,6 +255,7 @@ class SpectrumWidget(QWidget):
         if self._source is not None:
             try:
                 self.band.go_to_band(band_on_axis(text, self._source.wavenumber))
+                self._say()
             except CrimsonError as error:
                 self.controls.say(str(error))
 

@@ -20,6 +20,7 @@ from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.newest import Newest
 from napari_crimson.plugin.pointing.spectra_source import Pixel, SpectraSource
 from napari_crimson.plugin.report import Report, duration
+from napari_crimson.plugin.room import find_room
 from napari_crimson.plugin.scrolling import let_scroll
 from napari_crimson.plugin.train.form import BAR_STEPS, TrainForm
 from napari_crimson.plugin.train.job import Adaptation, News, TrainJob
@@ -58,6 +59,7 @@ class TrainWidget(QWidget):
         rows.addWidget(self.plots, 1)
         self.setMinimumWidth(_MIN_WIDTH_PX)
         let_scroll(self)
+        find_room(self, napari_viewer)
         self._jobs: list[TrainJob] = []  # at most one; a list, for what lets go of it without knowing the widget
         self._layer: Image | None = None
         self._source: SpectraSource | None = None
