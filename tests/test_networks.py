@@ -34,6 +34,16 @@ def test_any_number_of_points_goes_in_and_comes_out(name: str, points: int) -> N
     assert (sd > 0).all()
 
 
+@pytest.mark.parametrize("gather", [2, 8, 16])
+def test_a_stem_may_gather_more_points_or_fewer(gather: int) -> None:
+    network = build("cnn", {"widths": [8, 16], "gather": gather})
+    spectra = torch.rand(2, 301) + 0.5
+    mean, sd = network(spectra, torch.linspace(800, 1800, 301), torch.ones(1, 301))
+    assert mean.shape == sd.shape == (2, 301)
+    with pytest.raises(CrimsonError, match=rf"gather={gather + 1}, must be even"):
+        build("cnn", {"widths": [8, 16], "gather": gather + 1})
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @torch.no_grad()
 def test_a_constant_factor_on_light_or_reference_changes_nothing(name: str) -> None:

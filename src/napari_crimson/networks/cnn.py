@@ -15,21 +15,21 @@ __all__ = ["CNN"]
 
 
 class CNN(Network):
-    """A stem that gathers four points to one, levels that halve the length, and the way back up.
+    """A stem that gathers some points to one, levels that halve the length, and the way back up.
 
     Parameters
     ----------
     widths : sequence of int
-        Channels of each level, finest (a quarter of the points) first.
+        Channels of each level, finest (that of the stem) first.
     kernel : int
         Points of each convolution.
     dilations : sequence of int
         One residual block each at the coarsest level, so that it sees the whole spectrum.
     inputs : str
         As for `Network`.
+    gather : int
+        Points that the stem gathers to one, even.
     """
-
-    stem_stride = 4
 
     def __init__(
         self,
@@ -37,16 +37,19 @@ class CNN(Network):
         kernel: int = 3,
         dilations: Sequence[int] = (1, 2, 4),
         inputs: str = "relative",
+        gather: int = 4,
     ) -> None:
         super().__init__(inputs)
-        self.stride = self.stem_stride * 2 ** (len(widths) - 1)
-        self.stem = Conv1d(CHANNELS, widths[0], 15, stride=self.stem_stride, padding=6)
+        if gather < 2 or gather % 2:
+            raise ValueError(f"gather={gather}, must be even: a layer must not shift a spectrum by half a point")
+        self.stride = gather * 2 ** (len(widths) - 1)
+        self.stem = Conv1d(CHANNELS, widths[0], 4 * gather - 1, stride=gather, padding=3 * gather // 2)
         self.down_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
         self.downs = nn.ModuleList(Conv1d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths))
         self.bottom = nn.Sequential(*(ResidualBlock(widths[-1], kernel, dilation=d) for d in dilations))
         self.ups = nn.ModuleList(ConvTranspose1d(b, a, 2, stride=2) for a, b in pairwise(widths))
         self.up_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
-        self.head = Head(widths[0], self.stem_stride)
+        self.head = Head(widths[0], gather)
 
     def body(self, channels: Tensor) -> Tensor:
         """(N, 9, W) → (N, 2, W), W a multiple of `stride`."""
