@@ -13,7 +13,7 @@ import pytest
 
 from napari_crimson import priority
 from napari_crimson.plugin.patient import patiently
-from napari_crimson.priority import as_here, leave_a_core, stand_back, window_in_use
+from napari_crimson.priority import as_here, leave_cores, stand_back, window_in_use
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a thread's priority")
 
@@ -84,15 +84,16 @@ def test_closing_ends_the_work_after_its_step() -> None:
     assert "crimson-work" not in [thread.name for thread in threading.enumerate()]
 
 
-def most_at_once(cores: int, *, back: bool, used: bool) -> int:
-    """How many of six threads, three at most of which may go at once, are found within `leave_a_core` together."""
+def most_at_once(monkeypatch: pytest.MonkeyPatch, cores: int, *, back: bool, used: bool) -> int:
+    """How many of six threads, three at most of which may go at once, are found within `leave_cores` together."""
     now, most, lock = 0, 0, threading.Lock()
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
 
     def work(_: int) -> None:
         nonlocal now, most
         if used:
             window_in_use()
-        with leave_a_core(cores):
+        with leave_cores():
             with lock:
                 now += 1
                 most = max(most, now)
@@ -106,16 +107,34 @@ def most_at_once(cores: int, *, back: bool, used: bool) -> int:
 
 
 @pytest.mark.parametrize(
-    ("cores", "back", "used", "most"),
-    [(3, True, True, 2), (3, True, False, 3), (3, False, True, 3), (1, True, True, 1), (2, True, True, 1)],
+    ("cores", "back", "used", "most"), [(4, True, True, 2), (4, True, False, 3), (4, False, True, 3), (1, True, True, 1)]
 )
-def test_a_core_is_left_to_a_window_in_use(cores: int, back: bool, used: bool, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_cores_are_left_to_a_window_in_use(cores: int, back: bool, used: bool, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "_used", -1e9)
-    assert most_at_once(cores, back=back, used=used) == most
+    monkeypatch.setattr(priority, "_PATIENCE_S", 0.05)
+    assert most_at_once(monkeypatch, cores, back=back, used=used) == most
+
+
+def test_on_two_cores_work_waits_for_the_window_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(priority, "_PATIENCE_S", 0.3)
+    began = time.perf_counter()
+
+    def work() -> float:
+        with leave_cores():
+            return time.perf_counter() - began
+
+    with ThreadPoolExecutor(1, initializer=stand_back) as pool:
+        window_in_use()
+        waiting = pool.submit(work)
+        while not waiting.done():
+            window_in_use()  # it never rests
+            time.sleep(0.02)
+    assert 0.3 <= waiting.result() < 5
 
 
 def test_all_cores_are_taken_again_once_the_window_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "_USED_S", 0.05)
     window_in_use()
     time.sleep(0.1)
-    assert most_at_once(3, back=True, used=False) == 3
+    assert most_at_once(monkeypatch, 3, back=True, used=False) == 3

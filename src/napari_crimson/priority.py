@@ -1,4 +1,4 @@
-"""Threads that stand back behind others, the window's, which somebody looks at, and leave it a core while it is used."""
+"""Threads that stand back behind others, the window's, which somebody looks at, and leave it cores while it is used."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["as_here", "leave_a_core", "stand_back", "window_in_use"]
+__all__ = ["as_here", "leave_cores", "stand_back", "window_in_use"]
 
 _NICE = 5  # on Linux: a third of the time of a thread that does not stand back, where both want all of it
 _BELOW_NORMAL = -1  # on Windows
 
 _USED_S = 0.5  # for so long after a move of the mouse somebody waits for the window
+_FREE_CORES = 2  # one for the window, one for the spectrum under the cursor
+_PATIENCE_S = 10.0  # then a piece of work goes on all the same, one at a time
 
 _here = threading.local()
 _cores = threading.Condition()
@@ -47,17 +49,22 @@ def window_in_use() -> None:
 
 
 @contextmanager
-def leave_a_core(cores: int) -> Iterator[None]:
-    """Wait, on a thread that stands back, for one of the `cores` that such threads may take: all but one while the window is in use.
+def leave_cores() -> Iterator[None]:
+    """Wait, on a thread that stands back, while the window is in use and other such threads are at work on all but two cores.
 
     Standing back alone does not do where all cores are at work: a painting takes many threads in turn, and each of them waits a little.
+    On two cores the work waits until the window is left alone, ten seconds at most for each piece of it.
     """
     global _taken
     if not getattr(_here, "back", False):
         yield
         return
+    asked = time.perf_counter()
     with _cores:
-        while _taken >= max(1, cores - 1) and time.perf_counter() - _used < _USED_S:
+        while time.perf_counter() - _used < _USED_S:
+            patient = time.perf_counter() - asked < _PATIENCE_S
+            if _taken < max((os.cpu_count() or 1) - _FREE_CORES, 0 if patient else 1):
+                break
             _cores.wait(0.1)
         _taken += 1
     try:

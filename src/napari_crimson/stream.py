@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from napari_crimson.blocks import Region, pixels
 from napari_crimson.errors import DamagedError, UnreachableError
 from napari_crimson.faults import persist
-from napari_crimson.priority import as_here
+from napari_crimson.priority import as_here, leave_cores
 from napari_crimson.stopping import Heed, InSlices, outcome
 
 __all__ = ["Correct", "Loop", "Progress", "Results", "Sink", "Tally", "correct_block", "read_block", "stream"]
@@ -121,7 +121,8 @@ def stream(
     correct = correct if heed is None else InSlices(correct, heed)
 
     def write(*kept: Any) -> None:
-        persist(lambda: sink.write(*kept), stopped=stopped)
+        with leave_cores():
+            persist(lambda: sink.write(*kept), stopped=stopped)
 
     def written() -> Progress:
         block, bad, damage, write = pending.popleft()
@@ -210,7 +211,8 @@ def _read_ahead(
 
     def read(hull: tuple[tuple[int, int], ...], blocks: list[int]) -> list[tuple[int, NDArray[Any], str]]:
         try:
-            values = _compute(cars, tuple(slice(*span) for span in hull), stopped)
+            with leave_cores():
+                values = _compute(cars, tuple(slice(*span) for span in hull), stopped)
         except DamagedError:
             return [(block, *read_block(cars, regions[block], stopped=stopped)) for block in blocks]
         starts = [start for start, _ in hull]

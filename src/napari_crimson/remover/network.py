@@ -23,7 +23,7 @@ from napari_crimson.device import CPU_CORES, inference_dtype, is_lost, may_fall_
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
 from napari_crimson.networks.grid import network_grid, resampling_matrix
-from napari_crimson.priority import as_here, leave_a_core
+from napari_crimson.priority import as_here, leave_cores
 from napari_crimson.remover.base import Remover, Spectra
 from napari_crimson.remover.passes import Passes
 
@@ -172,11 +172,11 @@ class NetworkRemover(Remover):
                 return rows, *self._run(spectra[rows], axis, reference)
 
         def in_turn(rows: slice) -> tuple[slice, Spectra, Spectra]:
-            with leave_a_core(CPU_CORES):
+            with leave_cores():
                 return answer(rows)
 
         if len(cuts) == 1:
-            yield answer(cuts[0])
+            yield in_turn(cuts[0])
             return
         with ThreadPoolExecutor(min(len(cuts), CPU_CORES), "crimson-network", initializer=as_here()) as pool:
             yield from pool.map(in_turn, cuts)

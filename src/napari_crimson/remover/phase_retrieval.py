@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.priority import as_here, leave_a_core
+from napari_crimson.priority import as_here, leave_cores
 from napari_crimson.remover.base import Remover, Spectra
 from napari_crimson.remover.baseline import asymmetric_baseline, knot_operators
 from napari_crimson.remover.spectral_filters import HilbertTransform, SavitzkyGolay
@@ -128,15 +128,14 @@ class PhaseRetrieval(Remover):
         log_amplitude = plan.without_reference if reference is None else _Ratio(reference, wavenumber)
         raman = np.empty(spectra.shape, dtype=np.float32)
         rows = max(1, self.batch_values // wavenumber.size)
-        cores = os.cpu_count() or 1
 
         def run(start: int) -> None:
             batch = slice(start, start + rows)
-            with leave_a_core(cores):
+            with leave_cores():
                 y = log_amplitude(spectra[batch])
                 raman[batch] = plan.correct(y, self.phase(y, plan))
 
-        with ThreadPoolExecutor(min(cores, MOST_WORKERS), initializer=as_here()) as pool:
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_WORKERS), initializer=as_here()) as pool:
             list(pool.map(run, range(0, len(spectra), rows)))  # listing them raises what a batch raised
         return raman, None
 
