@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from napari_crimson.errors import DamagedError, UnreachableError
 from napari_crimson.io import lazy as lazy_room
 from napari_crimson.io.lazy import Box, FileArray, behind, check_eager, check_promise, read_raw
 from napari_crimson.memory import limit_memory
+from napari_crimson.priority import stand_back
 from napari_crimson.stack import BLOCK_BYTES
 from refusing import refused
 
@@ -44,6 +46,31 @@ INDICES = [
     (..., np.arange(7) % 2 == 0),
     (2, 0, 3, 4),
 ]
+
+
+@pytest.mark.parametrize("chunks", [None, (1, 7, 8, 9), (1, 2, 3, 9), (1, 2, 3, 4), (1, 100, 1, 1)])
+@pytest.mark.parametrize("turn_bytes", [1, 500, 2**23])
+def test_behind_the_window_a_part_is_read_in_turns_and_is_the_same(
+    chunks: tuple[int, ...] | None, turn_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes: list[Box] = []
+
+    def read(box: Box) -> np.ndarray[Any, Any]:
+        boxes.append(box)
+        return STORED[box]
+
+    monkeypatch.setattr(lazy_room, "_TURN_BYTES", turn_bytes)
+    array = FileArray(path=Path("x"), read=read, stored_shape=STORED.shape, dtype=STORED.dtype, stored_chunks=chunks).turned((2, 3, 1))
+    with ThreadPoolExecutor(1, initializer=stand_back) as pool:
+        for index in ((slice(1, 7), slice(2, 9)), (3, 4), (slice(3, 3), 0)):
+            boxes.clear()
+            np.testing.assert_array_equal(pool.submit(array.__getitem__, index).result(), STORED[0].transpose(1, 2, 0)[index])
+            assert all(box[1] == slice(0, 7) for box in boxes)  # whole spectra
+    if chunks == (1, 2, 3, 9) and turn_bytes == 1:
+        boxes.clear()
+        with ThreadPoolExecutor(1, initializer=stand_back) as pool:
+            pool.submit(array.__getitem__, (slice(1, 7), slice(2, 9))).result()
+        assert [box[2] for box in boxes] == [slice(1, 3), slice(3, 6), slice(6, 7)]  # as it is stored
 
 
 def test_a_file_is_found_behind_an_array_that_only_reads_it(lazy: FileArray) -> None:

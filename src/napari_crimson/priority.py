@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["as_here", "leave_cores", "stand_back", "window_in_use"]
+__all__ = ["as_here", "leave_cores", "stand_back", "stands_back", "window_in_use"]
 
 _NICE = 5  # on Linux: a third of the time of a thread that does not stand back, where both want all of it
 _BELOW_NORMAL = -1  # on Windows
@@ -37,9 +37,14 @@ def stand_back() -> None:
         kernel.SetThreadPriority(ctypes.c_void_p(kernel.GetCurrentThread()), _BELOW_NORMAL)
 
 
+def stands_back() -> bool:
+    """Whether the calling thread does."""
+    return getattr(_here, "back", False)
+
+
 def as_here() -> Callable[[], None]:
     """What a thread that is started from here does first, to stand back if this one does."""
-    return stand_back if getattr(_here, "back", False) else _nothing
+    return stand_back if stands_back() else _nothing
 
 
 def window_in_use() -> None:
@@ -56,7 +61,7 @@ def leave_cores() -> Iterator[None]:
     On two cores the work waits until the window is left alone, ten seconds at most for each piece of it.
     """
     global _taken
-    if not getattr(_here, "back", False):
+    if not stands_back():
         yield
         return
     asked = time.perf_counter()

@@ -211,8 +211,7 @@ def _read_ahead(
 
     def read(hull: tuple[tuple[int, int], ...], blocks: list[int]) -> list[tuple[int, NDArray[Any], str]]:
         try:
-            with leave_cores():
-                values = _compute(cars, tuple(slice(*span) for span in hull), stopped)
+            values = _compute(cars, tuple(slice(*span) for span in hull), stopped)
         except DamagedError:
             return [(block, *read_block(cars, regions[block], stopped=stopped)) for block in blocks]
         starts = [start for start, _ in hull]

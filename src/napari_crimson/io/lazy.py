@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise, product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.faults import read_fault
 from napari_crimson.memory import memory_room
 from napari_crimson.printable import printable
+from napari_crimson.priority import leave_cores, stands_back
 from napari_crimson.stack import BLOCK_BYTES, pixel_chunks
 
 __all__ = ["EAGER_BYTES", "MOST_COMPRESSION", "Box", "FileArray", "behind", "check_eager", "check_promise", "read_raw"]
@@ -34,6 +36,7 @@ EAGER_BYTES = 2 * 2**30  # what must be read whole, for want of random access, m
 MOST_COMPRESSION = 1100  # deflate reaches 1032:1 at most
 _TOLD_BYTES = 256 * 2**20  # below this, reading whole takes no time that anybody notices
 _TRUSTED_BYTES = 2**40  # below this, unwritten parts are taken for an unfinished acquisition
+_TURN_BYTES = 2**23  # of one turn of reading behind the window: some tens of milliseconds
 _PIECE_BYTES, _PAGE_BYTES = 2**26, 2**12  # read at once at most; what a disk reads at least
 _MOST_PIECES = 5_000  # of one spectrum: already seconds
 
@@ -118,6 +121,13 @@ class FileArray:
 
     def _read(self, box: Box) -> NDArray[Any]:
         """Read a box of the file and turn it."""
+        block = self._read_in_turns(box) if stands_back() else self._read_at_once(box)
+        kept = [i for i in self.order if i is not None]
+        block = block.reshape([block.shape[i] for i in sorted(kept)])
+        block = block.transpose([sorted(kept).index(i) for i in kept])
+        return np.expand_dims(block, tuple(i for i, stored in enumerate(self.order) if stored is None))
+
+    def _read_at_once(self, box: Box) -> NDArray[Any]:
         try:
             block = self.read(box)
         except CrimsonError:
@@ -127,10 +137,27 @@ class FileArray:
         wanted = tuple(cut.stop - cut.start for cut in box)
         if block.shape != wanted:
             raise CrimsonError(f"{self.path}: a part of shape {wanted} was read as {block.shape}; the file is damaged, copy it again")
-        kept = [i for i in self.order if i is not None]
-        block = block.reshape([block.shape[i] for i in sorted(kept)])
-        block = block.transpose([sorted(kept).index(i) for i in kept])
-        return np.expand_dims(block, tuple(i for i, stored in enumerate(self.order) if stored is None))
+        return block
+
+    def _read_in_turns(self, box: Box) -> NDArray[Any]:
+        """Read piece by piece, as the file stores it: libraries unpack on all cores, and would hold up the window all that time."""
+        starts, sizes = [cut.start for cut in box], [cut.stop - cut.start for cut in box]
+        block = np.empty(sizes, self.dtype)
+        for at in product(*map(_cuts, box, self._turn(sizes))):
+            with leave_cores():
+                piece = self._read_at_once(at)
+            block[tuple(slice(cut.start - start, cut.stop - start) for cut, start in zip(at, starts, strict=True))] = piece
+        return block
+
+    def _turn(self, sizes: Sequence[int]) -> list[int]:
+        """How much to read in one turn along each stored dimension: whole spectra of a stored chunk, or of some where those are small."""
+        if self.stored_chunks is None:
+            return list(sizes)
+        turn = [size if i == self.order[-1] else chunk for i, (chunk, size) in enumerate(zip(self.stored_chunks, sizes, strict=True))]
+        for i in reversed(range(len(turn))):
+            held = prod(map(min, turn, sizes)) * self.dtype.itemsize
+            turn[i] *= max(1, _TURN_BYTES // max(1, held))
+        return turn
 
     def to_dask(self) -> da.Array:
         """A dask array with whole spectra (the last dimension) in chunks that fit those of the file.
@@ -165,6 +192,14 @@ class FileArray:
             chunks[i] = min(unit[i] * times, self.shape[i])
             room //= times
         return (*chunks, self.shape[-1])
+
+
+def _cuts(whole: slice, turn: int) -> list[slice]:
+    """Cut a slice where multiples of `turn` lie."""
+    if whole.stop <= whole.start or turn < 1:
+        return [whole]
+    edges = [whole.start, *range((whole.start // turn + 1) * turn, whole.stop, turn), whole.stop]
+    return [slice(*ends) for ends in pairwise(edges)]
 
 
 def _positions(key: Any, size: int) -> NDArray[np.int64]:
