@@ -354,5 +354,5 @@ def test_a_window_keeps_its_height_however_many_docks_are_open(viewer: Any, qtbo
     for title in DOCKS:
         panel = viewer.window.add_plugin_dock_widget("napari-crimson", title)[0]
         qtbot.wait(100)
-        assert window.height() <= 800, title
+        qtbot.waitUntil(lambda: window.height() <= 800, timeout=PATIENCE_MS)
         assert not panel.visibleRegion().isEmpty(), title  # the newest is the one in front
