@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from at_once import AtOnce
 from napari_crimson import priority
 from napari_crimson.errors import CrimsonError
 from napari_crimson.remover import load_remover
@@ -208,16 +208,11 @@ def test_simulated_tissue_as_well_as_published(shared_data):
 
 @pytest.mark.parametrize(("used_ago_s", "most"), [(0.0, 1), (10.0, 3)])
 def test_cores_are_left_to_a_window_in_use(used_ago_s: float, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_work, found, lock = [], [], threading.Lock()
+    at_once = AtOnce()
 
     def slow(_: KramersKronig, log_amplitude: np.ndarray, *__: object) -> np.ndarray:
-        with lock:
-            at_work.append(1)
-            found.append(len(at_work))
-        time.sleep(0.05)
-        with lock:
-            at_work.pop()
-        return log_amplitude
+        with at_once.work():
+            return log_amplitude
 
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     monkeypatch.setattr(priority, "_USED_S", 5.0)
@@ -227,4 +222,4 @@ def test_cores_are_left_to_a_window_in_use(used_ago_s: float, most: int, monkeyp
     spectra = 1 + np.random.default_rng(0).random((6, 200), dtype=np.float32)
     with ThreadPoolExecutor(1, initializer=priority.stand_back) as pool:
         pool.submit(load_remover("kk"), spectra, np.linspace(800.0, 1800.0, 200)).result()
-    assert max(found) == most
+    assert at_once.most == most

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import torch
 import zarr
 
+from at_once import AtOnce
 from napari_crimson import open_stack, priority, remove_background
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
@@ -261,16 +261,11 @@ def test_a_pass_that_ends_after_another_axis_has_come_is_no_error() -> None:
 
 @pytest.mark.parametrize(("used_ago_s", "most"), [(0.0, 1), (10.0, 3)])
 def test_cores_are_left_to_a_window_in_use(used_ago_s: float, most: int, remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once, found, lock = [], [], threading.Lock()
+    at_once = AtOnce()
 
     def slow(spectra: np.ndarray, *_: object) -> tuple[np.ndarray, np.ndarray]:
-        with lock:
-            at_once.append(1)
-            found.append(len(at_once))
-        time.sleep(0.05)
-        with lock:
-            at_once.pop()
-        return spectra, spectra
+        with at_once.work():
+            return spectra, spectra
 
     monkeypatch.setattr(network, "CPU_CORES", 3)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
@@ -281,4 +276,4 @@ def test_cores_are_left_to_a_window_in_use(used_ago_s: float, most: int, remover
     spectra = 1 + np.random.default_rng(0).random((6, 200), dtype=np.float32)
     with ThreadPoolExecutor(1, initializer=priority.stand_back) as pool:
         pool.submit(remover.correct, spectra, np.linspace(800, 1800, 200), None).result()
-    assert max(found) == most
+    assert at_once.most == most

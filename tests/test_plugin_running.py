@@ -15,7 +15,7 @@ from napari.settings import get_plugin_settings
 from napari.utils.progress import progress
 from numpy.testing import assert_allclose
 
-from napari_crimson import estimate, remove
+from napari_crimson import estimate, keep_remover, remove, weights
 from napari_crimson.memory import limit_memory
 from napari_crimson.pipeline import Step
 from napari_crimson.plugin.layers import stack_from_layer
@@ -147,6 +147,21 @@ def test_it_says_where_a_remover_is_not_to_be_trusted(viewer: Any, qtbot: Any, m
     add_tissue(viewer)
     widget = dock(viewer)
     qtbot.waitUntil(lambda: widget.plan.value.startswith("not for 16 points\n6 y"), timeout=PATIENCE_MS)
+
+
+def test_it_knows_of_a_remover_whose_files_have_gone(viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CRIMSON_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(estimate, "measure_speed", lambda *_, **__: 100.0)
+    keep_remover(weights.SHIPPED / "cnn.safetensors", "mine")
+    add_tissue(viewer)
+    widget = dock(viewer)
+    widget.remover.value = "mine"
+    qtbot.waitUntil(lambda: "6 y × 8 x" in widget.plan.value, timeout=PATIENCE_MS)
+    for file in tmp_path.glob("mine.*"):
+        file.unlink()
+    qtbot.waitUntil(lambda: "Run would stop here" in widget.plan.value, timeout=PATIENCE_MS)
+    assert widget.remover.value == "mine"
+    assert widget.remover.choices[-1] == "mine"  # behind those there are
 
 
 # --- preview ------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from at_once import AtOnce
 from napari_crimson import priority
 from napari_crimson.plugin.patient import patiently
 from napari_crimson.priority import as_here, leave_cores, stand_back, window_in_use
@@ -86,24 +87,18 @@ def test_closing_ends_the_work_after_its_step() -> None:
 
 def most_at_once(monkeypatch: pytest.MonkeyPatch, cores: int, *, back: bool, used: bool) -> int:
     """How many of six threads, three at most of which may go at once, are found within `leave_cores` together."""
-    now, most, lock = 0, 0, threading.Lock()
+    at_once = AtOnce()
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
 
     def work(_: int) -> None:
-        nonlocal now, most
         if used:
             window_in_use()
-        with leave_cores():
-            with lock:
-                now += 1
-                most = max(most, now)
-            time.sleep(0.1)
-            with lock:
-                now -= 1
+        with leave_cores(), at_once.work(0.1):
+            pass
 
     with ThreadPoolExecutor(3, initializer=stand_back if back else None) as pool:
         list(pool.map(work, range(6)))
-    return most
+    return at_once.most
 
 
 @pytest.mark.parametrize(

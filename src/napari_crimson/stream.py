@@ -121,8 +121,11 @@ def stream(
     correct = correct if heed is None else InSlices(correct, heed)
 
     def write(*kept: Any) -> None:
-        with leave_cores():
-            persist(lambda: sink.write(*kept), stopped=stopped)
+        def write_now() -> None:
+            with leave_cores():
+                sink.write(*kept)
+
+        persist(write_now, stopped=stopped)
 
     def written() -> Progress:
         block, bad, damage, write = pending.popleft()

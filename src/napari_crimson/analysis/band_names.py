@@ -80,7 +80,12 @@ NAMED_BANDS = {
     )
 }
 
-_BY_PLAIN_NAME = {re.sub(r"[\s-]", "", name).casefold(): band for name, band in NAMED_BANDS.items()}
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s-]", "", name).casefold()
+
+
+_BY_PLAIN_NAME = {_plain(name): band for name, band in NAMED_BANDS.items()}
 _BY_PLAIN_NAME |= {"phe": NAMED_BANDS["phenylalanine"], "water": NAMED_BANDS["OH"], "dna": NAMED_BANDS["nucleic acid"]}
 
 
@@ -115,12 +120,12 @@ def _read(band: str | float | tuple[float, float]) -> Band:
     if not isinstance(band, str):
         return Band(centre_cm1=float(band))
     text = band.translate(_PLAIN).replace("cm⁻¹", "").strip()
-    plain = re.sub(r"[\s-]", "", text).casefold()
+    plain = _plain(text)
     if plain in _BY_PLAIN_NAME:
         return _BY_PLAIN_NAME[plain]
     named = re.fullmatch(r"(.*?)\s+\d+(?:\.\d+)?", text)  # with its place behind it, such as "CH2 2850"
-    if named and (name := re.sub(r"[\s-]", "", named[1]).casefold()) in _BY_PLAIN_NAME:
-        return _BY_PLAIN_NAME[name]
+    if named and _plain(named[1]) in _BY_PLAIN_NAME:
+        return _BY_PLAIN_NAME[_plain(named[1])]
     edges = re.fullmatch(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)", text)
     if edges:
         return _read((float(edges[1]), float(edges[2])))

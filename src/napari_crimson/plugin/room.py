@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["find_room"]
 
 _OURS = __name__.partition(".")[0]
+_SETTLED_MS = 50  # by then all that is in a dock has said how high it must be
 
 
 def find_room(widget: QWidget, viewer: Viewer) -> None:
@@ -25,9 +26,6 @@ def find_room(widget: QWidget, viewer: Viewer) -> None:
     window = getattr(viewer, "window", None)
     if window is not None:
         _Room(widget, window.main_menu.window().height())
-
-
-_SETTLED_MS = 50  # by then all that is in a dock has said how high it must be
 
 
 class _Room(QObject):

@@ -14,6 +14,7 @@ from napari_crimson.compare import average, compare_spectra, plan_comparison
 from napari_crimson.correction import Correction, Settings
 from napari_crimson.errors import CrimsonError
 from napari_crimson.plugin.pointing.marks import left_out
+from napari_crimson.plugin.pointing.spectra_source import place_text
 
 if TYPE_CHECKING:
     from napari_crimson.plugin.pointing.marks import Mark
@@ -111,7 +112,6 @@ def _evenly(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _place_text(pixels: NDArray[np.int64], used: int) -> str:
     if len(pixels) == 1:
-        names = ("t", "z", "y", "x")[-pixels.shape[1] :]
-        return "pixel " + ", ".join(f"{name} {at}" for name, at in zip(names, pixels[0], strict=True))
+        return f"pixel {place_text(pixels[0])}"
     part = f", {used} of them evenly spread" if used < len(pixels) else ""
     return f"{len(pixels)} pixels{part}, mean ± sd"

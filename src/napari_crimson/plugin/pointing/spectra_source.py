@@ -7,6 +7,7 @@ kept for a while, so that the next spectrum under a moving cursor is there alrea
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -15,16 +16,22 @@ from numpy.typing import NDArray
 
 from napari_crimson.plugin.bands_front import BandsFront, read_now
 from napari_crimson.plugin.layers import KEY, stack_from_layer
+from napari_crimson.stack import PIXEL_DIMS
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["Pixel", "SpectraSource"]
+__all__ = ["Pixel", "SpectraSource", "place_text"]
 
 Pixel = tuple[int, ...]  # ([t,] [z,] y, x)
 
 _TILE = 16  # pixels: reading 16 × 16 of them takes little more than reading one
 _KEPT_BYTES = 64 * 2**20
+
+
+def place_text(pixel: Sequence[int] | NDArray[np.int64]) -> str:
+    """A pixel ([t,] [z,] y, x) in words."""
+    return ", ".join(f"{dim} {at}" for dim, at in zip(PIXEL_DIMS[-len(pixel) :], pixel, strict=True))
 
 
 class SpectraSource:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_crimson.plugin.pointing.spectra_source import place_text
 from napari_crimson.plugin.spectrum.live_remover import Corrected, LiveRemover
 
 if TYPE_CHECKING:
     from napari_crimson.plugin.pointing.marks import Mark
     from napari_crimson.plugin.pointing.spectra_source import Pixel, SpectraSource
 
-__all__ = ["BandRows", "Looked", "MarkSpectra", "Stats", "average_band", "look_around", "look_at", "look_at_marks", "place_text"]
+__all__ = ["BandRows", "Looked", "MarkSpectra", "Stats", "average_band", "look_around", "look_at", "look_at_marks"]
 
 MOST_PIXELS = 2048  # of one mark: the mean of as many, evenly spread, is as good for the eye
 _BATCH = 64
@@ -111,12 +112,6 @@ def average_band(source: SpectraSource, bands: slice, lead: Pixel) -> Iterator[B
     for start in range(0, height, _ROWS):
         rows = slice(start, min(start + _ROWS, height))
         yield BandRows(rows=rows, mean=_mean_of_finite(source.band(rows, bands, lead)))
-
-
-def place_text(pixel: Iterable[int]) -> str:
-    """A pixel ([t,] [z,] y, x) in words."""
-    at = tuple(pixel)
-    return ", ".join(f"{dim} {int(one)}" for dim, one in zip(("t", "z", "y", "x")[-len(at) :], at, strict=True))
 
 
 class _Moments:

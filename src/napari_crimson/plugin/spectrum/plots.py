@@ -14,7 +14,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QSplitter
 
 from napari_crimson.plugin.plot.plot import SpectrumPlot
-from napari_crimson.plugin.spectrum.looking import place_text
+from napari_crimson.plugin.pointing.spectra_source import place_text
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -14,7 +14,7 @@ from napari_crimson.plugin.docks import end_with_its_dock, release_all, release_
 from napari_crimson.plugin.pointing.cursor import Cursor, pixel_at
 from napari_crimson.plugin.pointing.marks import Mark, left_out
 from napari_crimson.plugin.pointing.newest import Newest
-from napari_crimson.plugin.pointing.spectra_source import SpectraSource
+from napari_crimson.plugin.pointing.spectra_source import SpectraSource, place_text
 from napari_crimson.plugin.pointing.watch import Watch
 from napari_crimson.plugin.room import find_room
 from napari_crimson.plugin.shown import band_on_axis
@@ -22,7 +22,7 @@ from napari_crimson.plugin.soon import NextTurn
 from napari_crimson.plugin.spectrum.band_drive import BAND, BandDrive
 from napari_crimson.plugin.spectrum.controls import NO_REMOVER, SpectrumControls
 from napari_crimson.plugin.spectrum.live_remover import LiveRemover
-from napari_crimson.plugin.spectrum.looking import Looked, MarkSpectra, look_around, look_at, look_at_marks, place_text
+from napari_crimson.plugin.spectrum.looking import Looked, MarkSpectra, look_around, look_at, look_at_marks
 from napari_crimson.plugin.spectrum.marks import PINS, REGIONS, SpectrumMarks
 from napari_crimson.plugin.spectrum.plots import SpectrumPlots
 
