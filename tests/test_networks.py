@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import NETWORKS, Network, build
+from napari_crimson.networks.base import Spread
 from napari_crimson.networks.features import features
 from napari_crimson.networks.grid import network_grid, resampling_matrix
 from napari_crimson.networks.layers import Conv1d, ConvTranspose1d, channels_last
@@ -64,6 +66,26 @@ def test_a_pixel_does_not_see_its_neighbours(name: str) -> None:
     together, _ = network(cars, axis, one)
     alone, _ = network(cars[2:3], axis, one)
     torch.testing.assert_close(together[2:3], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_the_deviation_sees_the_whole_spectrum() -> None:
+    far, near = torch.zeros(1, 8, 40), torch.zeros(1, 8, 40)
+    far[..., 30:] = 1.0
+    spread = Spread(8, 4)
+    assert not torch.equal(spread(far)[..., 0], spread(near)[..., 0])
+
+
+def test_weights_from_before_the_deviation_saw_the_whole_give_what_they_gave() -> None:
+    axis, cars = torch.linspace(500, 1500, 300), torch.rand(3, 300) + 0.5
+    one, other = fresh("cnn"), fresh("cnn")
+    with torch.no_grad():
+        one.head.log_sd.whole.weight.zero_()
+    names = {"near": "0", "out": "2"}
+    old = {re.sub(r"log_sd\.(near|out)", lambda found: f"log_sd.{names[found[1]]}", name): v for name, v in one.state_dict().items()}
+    del old["head.log_sd.whole.weight"]
+    other.load_state_dict(old)
+    for ours, theirs in zip(other(cars, axis, torch.ones(1, 300)), one(cars, axis, torch.ones(1, 300)), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
 def test_features_stay_finite_on_what_cameras_deliver() -> None:

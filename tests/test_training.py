@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from napari_crimson import load_remover, train, weights
+from napari_crimson.errors import CrimsonError
 from napari_crimson.recipe import Recipe, read_recipe
-from napari_crimson.training import Validation
+from napari_crimson.training import TrainingRun, Validation
+from napari_crimson.training.optimizer import OPTIMIZERS
 from refusing import refused
 
 TINY = Recipe(
@@ -40,25 +42,44 @@ def test_weights_come_with_card_and_curve_and_load_as_a_remover(tmp_path: Path) 
     assert remover(torch.rand(3, 200).numpy() + 1, torch.linspace(500, 1500, 200).numpy()).shape == (3, 200)
 
 
-def test_an_interrupted_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
-    whole = train(TINY, tmp_path / "whole", device="cpu")
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_an_interrupted_run_ends_as_an_undisturbed_one(optimizer: str, tmp_path: Path) -> None:
+    recipe = replace(TINY, optimizer=optimizer)
+    whole = train(recipe, tmp_path / "whole", device="cpu")
 
     def interrupt(validation: Validation) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(TINY, tmp_path / "broken", device="cpu", progress=interrupt)
-    resumed = train(TINY, tmp_path / "broken", device="cpu")
+        train(recipe, tmp_path / "broken", device="cpu", progress=interrupt)
+    resumed = train(recipe, tmp_path / "broken", device="cpu")
     torch.testing.assert_close(weights.load(resumed)[0], weights.load(whole)[0])
 
 
-def test_the_error_falls(tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_error_falls_and_every_weight_learns(optimizer: str, tmp_path: Path) -> None:
     seen: list[Validation] = []
     recipe = replace(
-        TINY, steps=80, validate_every=20, warm_up=10, averaging=0.9, batch_points=16_000, arguments={"widths": [16, 24], "kernel": 3}
+        TINY,
+        optimizer=optimizer,
+        steps=80,
+        validate_every=20,
+        warm_up=10,
+        averaging=0.9,
+        batch_points=16_000,
+        arguments={"widths": [16, 24], "kernel": 3},
     )
-    train(recipe, tmp_path, device="cpu", progress=seen.append)
+    run = TrainingRun(recipe, device="cpu")
+    before = {name: values.clone() for name, values in run.master.state_dict().items()}
+    seen += filter(None, run.steps())
     assert seen[-1].error < seen[0].error
+    after = run.master.state_dict()
+    assert [name for name in before if torch.equal(before[name], after[name])] == []
+
+
+def test_an_unknown_optimizer_is_named() -> None:
+    with pytest.raises(CrimsonError, match="optimizer = 'sgd', there are adamw, muon"):
+        TrainingRun(replace(TINY, optimizer="sgd"), device="cpu")
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:

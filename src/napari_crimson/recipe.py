@@ -61,6 +61,7 @@ class Recipe:
     seed: int = 1
     steps: int = 24_000
     batch_points: int = 64_000  # spectra times wavenumbers of one step
+    optimizer: str = "adamw"  # or "muon"
     learning_rate: float = 1.5e-3
     warm_up: int = 300
     decay: float = 0.4  # share of the steps, at the end, over which the learning rate falls to zero

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from napari_crimson.networks.features import CHANNELS, INPUTS
 from napari_crimson.networks.layers import Conv1d, channels_last
 
-__all__ = ["Head", "Network", "ResidualBlock"]
+__all__ = ["Head", "Network", "ResidualBlock", "Spread"]
 
 
 class Network(nn.Module):
@@ -63,6 +64,36 @@ class ResidualBlock(nn.Module):
         return x + found
 
 
+class Spread(nn.Module):
+    """ln of the deviation from features (N, width, L), those of each place and their mean over the whole spectrum.
+
+    How noisy a spectrum is, and how long, can be told from all of it only.
+    """
+
+    def __init__(self, width: int, stride: int, *, hidden: int = 32) -> None:
+        super().__init__()
+        self.near = Conv1d(width, hidden, 3, padding=1)
+        self.whole = nn.Linear(width, hidden, bias=False)
+        self.act = nn.LeakyReLU(0.1)
+        self.out = Conv1d(hidden, stride, 3, padding=1)
+        self.register_load_state_dict_pre_hook(_without_whole)  # type: ignore[no-untyped-call]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return (N, stride, L)."""
+        found: Tensor = self.out(self.act(self.near(features) + self.whole(features.mean(2)).unsqueeze(2)))
+        return found
+
+
+def _without_whole(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
+    """Take weights from when each place was all that the deviation saw."""
+    if f"{prefix}0.weight" not in state:
+        return
+    for old, new in (("0", "near"), ("2", "out")):
+        for kind in ("weight", "bias"):
+            state[f"{prefix}{new}.{kind}"] = state.pop(f"{prefix}{old}.{kind}")
+    state[f"{prefix}whole.weight"] = torch.zeros_like(state[f"{prefix}near.weight"][..., 0])
+
+
 class Head(nn.Module):
     """From coarse features (N, width, L) and the channels (N, 9, L·stride) to the two outputs at every point.
 
@@ -77,7 +108,7 @@ class Head(nn.Module):
         self.mix = Conv1d(width + CHANNELS * stride, hidden, 3, padding=1)
         self.act = nn.LeakyReLU(0.1)
         self.mean = Conv1d(hidden, stride, 3, padding=1)
-        self.log_sd = nn.Sequential(Conv1d(hidden, 32, 3, padding=1), self.act, Conv1d(32, stride, 3, padding=1))
+        self.log_sd = Spread(hidden, stride)
         nn.init.zeros_(self.mean.weight)  # the first answer is "no resonance", not noise
 
     def forward(self, coarse: Tensor, channels: Tensor) -> Tensor:

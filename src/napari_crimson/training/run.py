@@ -22,6 +22,7 @@ from napari_crimson.networks.grid import STEP_CM1
 from napari_crimson.objective import draw_on_grid, judge, loss
 from napari_crimson.recipe import Recipe
 from napari_crimson.synthesis import PRIORS, Batch, make_prior
+from napari_crimson.training.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from napari_crimson.remover import Remover
@@ -96,9 +97,7 @@ class TrainingRun:
         self.average = build(recipe.network, recipe.arguments).to(self.device)
         self.average.load_state_dict(self.master.state_dict())
         self.working = build(recipe.network, recipe.arguments).to(self.device, self.dtype)
-        self.optimizer = torch.optim.AdamW(
-            self.master.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
-        )
+        self.optimizer = Optimizer(recipe, list(self.master.parameters()))
         self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
         self.done = 0
         self.seconds = 0.0
@@ -197,9 +196,7 @@ class TrainingRun:
 
     def _step(self, batch: Batch) -> Tensor:
         recipe, step = self.recipe, self.done
-        rate = min(1.0, (step + 1) / recipe.warm_up, (recipe.steps - step) / max(1.0, recipe.decay * recipe.steps))
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * rate
+        share = min(1.0, (step + 1) / recipe.warm_up, (recipe.steps - step) / max(1.0, recipe.decay * recipe.steps))
         master: list[Tensor] = list(self.master.parameters())
         working: list[Tensor] = list(self.working.parameters())
         with torch.no_grad():
@@ -211,7 +208,7 @@ class TrainingRun:
         norm = torch.nn.utils.clip_grad_norm_(master, 1.0)
         if not torch.isfinite(norm):  # one overflow in half precision must not end a night's training
             return error
-        self.optimizer.step()
+        self.optimizer.step(share)
         keep = min(recipe.averaging, (1 + step) / (10 + step))
         with torch.no_grad():
             average: list[Tensor] = list(self.average.parameters())
