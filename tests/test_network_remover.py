@@ -19,7 +19,10 @@ from napari_crimson import open_stack, priority, remove_background
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
 from napari_crimson.remover import load_remover, network
+from napari_crimson.remover.base import Remover
+from napari_crimson.remover.in_flight import InFlight
 from napari_crimson.remover.network import NetworkRemover
+from napari_crimson.remover.on_device import Pass
 from napari_crimson.remover.passes import Passes
 from refusing import refused, unchanged
 
@@ -93,6 +96,66 @@ def test_constant_and_clipped_spectra_get_no_answer_and_leave_the_others_alone(r
     assert "2 of 5 pixels hold no spectrum" in done.attrs["history"][-1]
 
 
+COUNTS = np.random.default_rng(3).integers(200, 5000, (40, 300)).astype(np.uint16)
+DARK = np.linspace(90, 110, 300, dtype=np.float32)
+
+
+@pytest.fixture
+def as_stored() -> np.ndarray:
+    """Counts with all that goes wrong: nothing but dark, nothing at all, saturated."""
+    counts = COUNTS.copy()
+    counts[3], counts[8], counts[11, 17] = 80 - np.arange(300) % 7, 0, 65535
+    return counts
+
+
+@pytest.mark.parametrize("way", ["on cores", "in flight"])
+@pytest.mark.parametrize("dtype", ["uint16", ">u2", "int32", "float64"])
+def test_spectra_as_stored_give_what_floats_without_dark_give(remover: NetworkRemover, as_stored: np.ndarray, dtype: str, way: str) -> None:
+    remover._in_flight = InFlight("cpu") if way == "in flight" else None
+    if dtype == "float64":
+        given = np.where(as_stored == 65535, np.inf, as_stored)
+    elif dtype == "int32":
+        given = np.where(as_stored == 65535, np.iinfo(dtype).max, as_stored.astype(dtype))
+    else:
+        given = as_stored.astype(dtype)
+    before = given.copy()
+    floats = as_stored.astype(np.float32) - DARK
+    floats[11] = np.nan
+    raman, sd = remover(given, AXIS, dark=DARK, uncertainty=True)
+    expected, expected_sd = remover(floats, AXIS, uncertainty=True)
+    np.testing.assert_array_equal(raman, expected)
+    np.testing.assert_array_equal(sd, expected_sd)
+    assert np.flatnonzero(np.isnan(raman).all(axis=1)).tolist() == [3, 8, 11]
+    np.testing.assert_array_equal(given, before)
+
+
+def test_the_device_finds_the_same_spectra_sound_as_the_host(remover: NetworkRemover) -> None:
+    spectra = np.random.default_rng(4).uniform(1, 5, (12, 300)).astype(np.float32)
+    spectra[1, 7], spectra[2, 0], spectra[3, -1] = np.nan, np.inf, -np.inf
+    spectra[4], spectra[5], spectra[6] = -1.0, 0.0, 3e38  # the sum of the last is beyond float32
+    spectra[6, 0], spectra[7, 3], spectra[8] = 1.0, -4.0, np.nan
+    task = spectra, AXIS, None, None, True, np.dtype(np.float32)
+    for here, there in zip(Remover._answer(remover, *task), remover._answer(*task), strict=True):
+        np.testing.assert_array_equal(here, there)
+        assert np.isfinite(there[[0, 7, 9, 10, 11]]).all()
+
+
+def test_a_clipped_spectrum_is_found_beneath_a_dark_that_varies(remover: NetworkRemover) -> None:
+    counts = COUNTS.copy()
+    counts[5, 100:110] = 6000
+    assert np.flatnonzero(np.isnan(remover(counts, AXIS, dark=DARK)).any(axis=1)).tolist() == [5]
+
+
+def test_results_in_half_the_size_differ_by_their_digits_alone(remover: NetworkRemover, as_stored: np.ndarray) -> None:
+    whole, sd = remover(as_stored, AXIS, uncertainty=True)
+    half, half_sd = remover(as_stored, AXIS, uncertainty=True, dtype="float16")
+    assert half.dtype == half_sd.dtype == np.float16
+    np.testing.assert_array_equal(half, whole.astype(np.float16))
+    np.testing.assert_array_equal(half_sd, sd.astype(np.float16))
+    with pytest.raises(CrimsonError, match="no results in 'float64'; there are float32, float16"):
+        remover(as_stored, AXIS, dtype="float64")
+
+
 @pytest.mark.parametrize("size", [1, 7, 32, 128])
 def test_passes_hold_each_spectrum_once_and_are_not_of_a_few(size: int) -> None:
     for count in [*range(1, 400), 1300, 5000]:
@@ -160,11 +223,9 @@ def nothing_done(result: Path) -> bool:
     return said["status"] == "partial" and (result / "raman" / "blocks.txt").read_text() == f"{said['fingerprint']}\n"
 
 
-def test_a_full_gpu_is_given_smaller_batches_and_the_answer_is_the_same(
-    remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_full_gpu_is_given_smaller_batches_and_the_answer_is_the_same(remover: NetworkRemover, tmp_path: Path) -> None:
     whole = remover(MANY, AXIS)
-    monkeypatch.setattr(remover, "_on_cores", remover._on_gpu)
+    remover._in_flight = InFlight("cpu")  # as on a GPU
     remover.network = Failing(remover.network, torch.OutOfMemoryError("CUDA out of memory"), room=60)  # type: ignore[assignment]
     np.testing.assert_allclose(remover(MANY, AXIS), whole, rtol=1e-4, atol=1e-5)
     sizes = remover.network.sizes
@@ -178,8 +239,8 @@ def test_a_full_gpu_is_given_smaller_batches_and_the_answer_is_the_same(
     assert max(sizes) <= 60  # what it has learnt it keeps
 
 
-def test_a_gpu_without_room_for_one_spectrum_is_told(remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(remover, "_on_cores", remover._on_gpu)
+def test_a_gpu_without_room_for_one_spectrum_is_told(remover: NetworkRemover, tmp_path: Path) -> None:
+    remover._in_flight = InFlight("cpu")  # as on a GPU
     remover.network = Failing(remover.network, torch.OutOfMemoryError("CUDA out of memory"), room=0)  # type: ignore[assignment]
     told = r"no memory left for a single spectrum; close other programs, or take device='cpu'"
     with pytest.raises(CrimsonError, match=told):
@@ -263,14 +324,14 @@ def test_a_pass_that_ends_after_another_axis_has_come_is_no_error() -> None:
 def test_cores_are_left_to_a_window_in_use(used_ago_s: float, most: int, remover: NetworkRemover, monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = AtOnce()
 
-    def slow(spectra: np.ndarray, *_: object) -> tuple[np.ndarray, np.ndarray]:
+    def slow(_: Pass, spectra: torch.Tensor) -> list[torch.Tensor]:
         with at_once.work():
-            return spectra, spectra
+            return [spectra, spectra]
 
     monkeypatch.setattr(network, "CPU_CORES", 3)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     monkeypatch.setattr(priority, "_USED_S", 5.0)
-    monkeypatch.setattr(remover, "_run", slow)
+    monkeypatch.setattr(Pass, "__call__", slow)
     monkeypatch.setattr(remover._passes, "cut", lambda *_: [slice(start, start + 1) for start in range(6)])
     monkeypatch.setattr(priority, "_used", time.perf_counter() - used_ago_s)
     spectra = 1 + np.random.default_rng(0).random((6, 200), dtype=np.float32)

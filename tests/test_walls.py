@@ -32,6 +32,8 @@ TORCH_ROOMS = {
     "device",
     "phantom",
     "remover/network.py",
+    "remover/on_device.py",
+    "remover/in_flight.py",
 }
 
 

@@ -23,7 +23,6 @@ from uuid import uuid4
 
 import dask
 import dask.array as da
-import numpy as np
 
 from napari_crimson.blocks import Region
 from napari_crimson.correction import Correction
@@ -219,7 +218,7 @@ class _Trial:
         path = self.plan.path
         if not (path / "zarr.json").is_file() or not os.access(path, os.W_OK):
             raise CrimsonError(f"cannot write to {path}; the output must lie where all workers see it by the same path")
-        self.plan.correct(np.full((1, self.plan.correct.wavenumber.size), np.nan, dtype=np.float32))
+        self.plan.correct.check()
         read_block(self.pixel, tuple(slice(0, 1) for _ in self.pixel.shape[:-1]))
         return self.plan.correct.loaded.provenance
 

@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from napari_crimson import weights
 from napari_crimson.errors import CrimsonError, DamagedError
 from napari_crimson.prepare.counts import check_dark
-from napari_crimson.prepare.step import float_spectra
-from napari_crimson.remover import Remover, load_remover, sound_pixels
+from napari_crimson.remover import Remover, load_remover
+from napari_crimson.spectra import float_spectra, sound_pixels
 from napari_crimson.stack import as_stack, check_axis
 
 __all__ = ["Correction", "Data", "RemoverLike", "Settings", "SpectrumLike", "load_once", "plan_correction", "spectrum_on_axis"]
@@ -43,6 +43,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     uncertainty: bool = False
+    dtype: str = "float32"
     recipe: Mapping[str, Any] | None = None  # the removal as a pipeline asked for it, where one did
 
 
@@ -61,6 +62,8 @@ class Correction:
     uncertainty : bool
     lit : slice
         The bands that have light; the others have no result, and are kept from the remover.
+    dtype : str
+        Of the results, ``"float32"`` or ``"float16"``.
     """
 
     remover: Remover | Recipe
@@ -69,6 +72,7 @@ class Correction:
     reference: NDArray[np.float32] | None
     uncertainty: bool
     lit: slice
+    dtype: str = "float32"
 
     @property
     def names(self) -> list[str]:
@@ -85,25 +89,31 @@ class Correction:
         """Why the remover is not to be trusted on this axis, for people; empty where it is."""
         return self.loaded.doubts(self.wavenumber[self.lit])
 
-    def __call__(self, raw: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
-        """Correct raw spectra (N, W) as stored; NaN for pixels that are saturated or hold no spectrum, and for unlit bands."""
-        with np.errstate(over="ignore"):  # beyond float32 is infinite, and so without a result
-            spectra = raw.astype(np.float32)
-        if np.issubdtype(raw.dtype, np.integer):
-            spectra[raw.max(axis=1) == np.iinfo(raw.dtype).max] = np.nan
-        if self.dark is not None:
-            spectra -= self.dark
+    def check(self) -> None:
+        """Raise `CrimsonError` if the remover will not do what is asked of it."""
         reference = None if self.reference is None else self.reference[self.lit]
-        task = spectra[:, self.lit], self.wavenumber[self.lit], reference
-        answers = self.loaded(*task, uncertainty=True) if self.uncertainty else (self.loaded(*task),)
-        return {name: self._in_place(answer) for name, answer in zip(self.names, answers, strict=True)}
+        self.loaded.check_task(self.wavenumber[self.lit], reference, uncertainty=self.uncertainty, dtype=self.dtype)
 
-    def _in_place(self, answer: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Put results of the lit bands among all bands."""
-        if answer.shape[1] == self.wavenumber.size:
-            return answer
-        full = np.full((len(answer), self.wavenumber.size), np.nan, dtype=np.float32)
+    def __call__(self, raw: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Correct raw spectra (N, W) as stored; NaN for pixels that are saturated or hold no spectrum, and for unlit bands."""
+        reference = None if self.reference is None else self.reference[self.lit]
+        dark = None if self.dark is None else self.dark[self.lit]
+        task = raw[:, self.lit], self.wavenumber[self.lit], reference
+        remover, answers = self.loaded, list[NDArray[Any]]()
+        if self.uncertainty:
+            answers += remover(*task, dark=dark, dtype=self.dtype, uncertainty=True)
+        else:
+            answers += [remover(*task, dark=dark, dtype=self.dtype)]
+        if task[0].shape != raw.shape:
+            answers = [self._in_place(answer, raw) for answer in answers]
+        return dict(zip(self.names, answers, strict=True))
+
+    def _in_place(self, answer: NDArray[Any], raw: NDArray[Any]) -> NDArray[Any]:
+        """Put results of the lit bands among all bands, but for pixels that are saturated in one of the others."""
+        full = np.full(raw.shape, np.nan, dtype=answer.dtype)
         full[:, self.lit] = answer
+        if np.issubdtype(raw.dtype, np.integer):
+            full[raw.max(axis=1) == np.iinfo(raw.dtype).max] = np.nan
         return full
 
 
@@ -139,8 +149,9 @@ def plan_correction(
         reference=None if ref is None else ref.astype(np.float32),
         uncertainty=settings.uncertainty,
         lit=_lit_bands(stack, counts) if ref is None else _lit(ref),
+        dtype=settings.dtype,
     )
-    correction(np.full((1, axis.size), np.nan, dtype=np.float32))  # costs nothing, and the remover sees that all fits
+    correction.check()
     return stack, correction
 
 

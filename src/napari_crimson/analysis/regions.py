@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.analysis.corrected import spectra_of
 from napari_crimson.errors import CrimsonError
-from napari_crimson.prepare.step import float_spectra
+from napari_crimson.spectra import float_spectra
 
 __all__ = ["region_spectra"]
 

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from napari_crimson.carried import recorded
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare.counts import check_dark
-from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
+from napari_crimson.prepare.step import changed, finite_spectrum, lazy_cars, map_spectra
+from napari_crimson.spectra import float_spectra
 
 __all__ = ["NoiseModel", "anscombe", "inverse_anscombe", "restore_counts", "stabilise_variance"]
 

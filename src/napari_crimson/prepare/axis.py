@@ -13,7 +13,8 @@ from scipy.interpolate import make_interp_spline
 
 from napari_crimson.carried import recorded
 from napari_crimson.errors import CrimsonError
-from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
+from napari_crimson.prepare.step import changed, finite_spectrum, lazy_cars, map_spectra
+from napari_crimson.spectra import float_spectra
 from napari_crimson.stack import check_axis
 
 __all__ = ["calibrate_axis", "crop", "replace_axis", "resample", "shift_from_wavelengths", "wavelength_from_shift"]

@@ -12,8 +12,8 @@ from scipy.signal import savgol_filter
 
 from napari_crimson.carried import recorded
 from napari_crimson.errors import CrimsonError, DamagedError
-from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
-from napari_crimson.remover.base import sound_pixels
+from napari_crimson.prepare.step import changed, finite_spectrum, lazy_cars, map_spectra
+from napari_crimson.spectra import float_spectra, sound_pixels
 
 __all__ = ["check_dark", "smooth_reference", "subtract_dark", "subtract_offset"]
 

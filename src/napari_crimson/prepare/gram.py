@@ -13,8 +13,7 @@ from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
-from napari_crimson.prepare.step import float_spectra
-from napari_crimson.remover.base import sound_pixels
+from napari_crimson.spectra import float_spectra, sound_pixels
 
 __all__ = ["SLAB_VALUES", "Forward", "gram_matrix"]
 

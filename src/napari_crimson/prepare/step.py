@@ -1,4 +1,4 @@
-"""What all steps share: the intensities as dask, the record in the history, counts as floats."""
+"""What all steps share: the intensities as dask, the record in the history."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from napari_crimson.errors import CrimsonError
 from napari_crimson.stack import as_stack
 
-__all__ = ["changed", "finite_spectrum", "float_spectra", "lazy_cars", "map_spectra"]
+__all__ = ["changed", "finite_spectrum", "lazy_cars", "map_spectra"]
 
 
 def lazy_cars(ds: xr.Dataset) -> da.Array:
@@ -62,12 +62,3 @@ def finite_spectrum(ds: xr.Dataset, name: str) -> NDArray[np.float64]:
             f"mend it, or leave it out: ds.drop_vars({name!r})"
         )
     return values
-
-
-def float_spectra(raw: NDArray[Any]) -> NDArray[np.float32]:
-    """Counts (..., W) as float32; NaN in pixels that are saturated, which a float no longer tells."""
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, and so a bad pixel
-        spectra: NDArray[np.float32] = raw.astype(np.float32)
-    if np.issubdtype(raw.dtype, np.integer):
-        spectra[raw.max(axis=-1) == np.iinfo(raw.dtype).max] = np.nan
-    return spectra

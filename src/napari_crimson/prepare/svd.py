@@ -25,8 +25,8 @@ from napari_crimson.prepare.anscombe import NoiseModel, anscombe, inverse_anscom
 from napari_crimson.prepare.counts import check_dark
 from napari_crimson.prepare.gram import SLAB_VALUES, Forward, gram_matrix
 from napari_crimson.prepare.rank import band_noise, components_that_pay, principal_axes
-from napari_crimson.prepare.step import changed, finite_spectrum, float_spectra, lazy_cars, map_spectra
-from napari_crimson.remover.base import sound_pixels
+from napari_crimson.prepare.step import changed, finite_spectrum, lazy_cars, map_spectra
+from napari_crimson.spectra import float_spectra, sound_pixels
 
 __all__ = ["Decomposition", "SVDSettings", "decompose", "denoise_svd"]
 

@@ -15,11 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.spectra import float_spectra, sound_pixels
 from napari_crimson.stack import check_axis
 
-__all__ = ["FunctionRemover", "Remover", "sound_pixels"]
+__all__ = ["DTYPES", "FunctionRemover", "Remover"]
 
 Spectra = NDArray[np.float32]
+
+DTYPES = ("float32", "float16")  # of results
+_LIMITED = ("relative", "susceptibility")  # conventions whose results are of the order of 1
 
 
 class Remover(ABC):
@@ -63,67 +67,117 @@ class Remover(ABC):
 
     @overload
     def __call__(
-        self, spectra: ArrayLike, wavenumber: ArrayLike, reference: ArrayLike | None = None, *, uncertainty: Literal[False] = False
+        self,
+        spectra: ArrayLike,
+        wavenumber: ArrayLike,
+        reference: ArrayLike | None = None,
+        *,
+        dark: ArrayLike | None = None,
+        uncertainty: Literal[False] = False,
+        dtype: str = "float32",
     ) -> Spectra: ...
     @overload
     def __call__(
-        self, spectra: ArrayLike, wavenumber: ArrayLike, reference: ArrayLike | None = None, *, uncertainty: Literal[True]
+        self,
+        spectra: ArrayLike,
+        wavenumber: ArrayLike,
+        reference: ArrayLike | None = None,
+        *,
+        dark: ArrayLike | None = None,
+        uncertainty: Literal[True],
+        dtype: str = "float32",
     ) -> tuple[Spectra, Spectra]: ...
     def __call__(
-        self, spectra: ArrayLike, wavenumber: ArrayLike, reference: ArrayLike | None = None, *, uncertainty: bool = False
+        self,
+        spectra: ArrayLike,
+        wavenumber: ArrayLike,
+        reference: ArrayLike | None = None,
+        *,
+        dark: ArrayLike | None = None,
+        uncertainty: bool = False,
+        dtype: str = "float32",
     ) -> Spectra | tuple[Spectra, Spectra]:
         """Remove the background.
 
         Parameters
         ----------
         spectra : array_like, shape (N, W)
-            CARS intensities, dark subtracted, any positive scale.
+            CARS intensities, any positive scale; whole numbers are counts as stored, and saturated where they are at the end of their
+            range.
         wavenumber : array_like, shape (W,)
             Raman shift in cm⁻¹, ascending.
         reference : array_like, shape (W,), optional
             Intensity of a purely non-resonant sample, dark subtracted.
+        dark : array_like, shape (W,), optional
+            Counts without light, subtracted from the spectra; left out where that has been done.
         uncertainty : bool
             Also return the standard deviation, shape (N, W).
+        dtype : str
+            ``"float32"``, or ``"float16"``: half the size, three digits.
 
         Returns
         -------
-        ndarray, shape (N, W), float32
-            NaN in every pixel whose spectrum is not finite or nowhere positive.
+        ndarray, shape (N, W), of `dtype`
+            NaN in every pixel whose spectrum is saturated, not finite or nowhere positive.
 
         Raises
         ------
         CrimsonError
-            If shapes do not fit, the axis falls or is too short, the reference has too little light, or uncertainty is asked
-            of a remover without.
+            If shapes do not fit, the axis falls or is too short, the reference has too little light, uncertainty is asked
+            of a remover without, or the results would not fit into the dtype.
         """
-        x = np.asarray(spectra, dtype=np.float32)
+        x = np.asarray(spectra)
         axis = np.asarray(wavenumber, dtype=np.float64)
         if x.ndim != 2:
             raise CrimsonError(f"spectra of shape {x.shape}, expected (pixels, wavenumbers)")
         check_axis(axis, x.shape[1])
-        if axis.size < self.fewest_points:
+        ref = None if reference is None else np.asarray(reference, dtype=np.float32)
+        counts = None if dark is None else np.asarray(dark, dtype=np.float32)
+        if counts is not None and counts.shape != axis.shape:
+            raise CrimsonError(f"a dark of shape {counts.shape} for spectra of {axis.size} points; give ({axis.size},)")
+        self.check_task(axis, ref, uncertainty=uncertainty, dtype=dtype)
+        raman, *sd = self._answer(x, axis, counts, ref, uncertainty, np.dtype(dtype))
+        return (raman, sd[0]) if uncertainty else raman
+
+    def check_task(self, wavenumber: NDArray[np.float64], reference: Spectra | None, *, uncertainty: bool, dtype: str = "float32") -> None:
+        """Raise `CrimsonError` if this remover will not do what is asked of it, whatever the spectra; see `__call__`."""
+        if wavenumber.size < self.fewest_points:
             raise CrimsonError(
-                f"spectra of {axis.size} points: remover '{self.name}' needs at least {self.fewest_points}; crop less, or take more bands"
+                f"spectra of {wavenumber.size} points: remover '{self.name}' needs at least {self.fewest_points}; "
+                "crop less, or take more bands"
             )
-        if axis.size > 1 and axis[0] > axis[-1]:
-            raise CrimsonError(f"the axis falls from {axis[0]:g} to {axis[-1]:g}; turn it and the spectra (open_stack does)")
+        if wavenumber.size > 1 and wavenumber[0] > wavenumber[-1]:
+            raise CrimsonError(f"the axis falls from {wavenumber[0]:g} to {wavenumber[-1]:g}; turn it and the spectra (open_stack does)")
         if uncertainty and not self.gives_uncertainty:
             raise CrimsonError(f"remover '{self.name}' gives no uncertainty; leave uncertainty out or choose a network")
-        ref = None if reference is None else np.asarray(reference, dtype=np.float32)
-        self.check(axis, ref)
+        if dtype not in DTYPES:
+            raise CrimsonError(f"no results in '{dtype}'; there are {', '.join(DTYPES)}")
+        if dtype != "float32" and self.convention not in _LIMITED:
+            raise CrimsonError(f"results of remover '{self.name}' ({self.convention}) may not fit into {dtype}; take float32")
+        self.check(wavenumber, reference)
 
+    def _answer(
+        self,
+        spectra: NDArray[Any],
+        wavenumber: NDArray[np.float64],
+        dark: Spectra | None,
+        reference: Spectra | None,
+        uncertainty: bool,
+        dtype: np.dtype[Any],
+    ) -> list[NDArray[Any]]:
+        """Give results (N, W), the deviation second where asked for; NaN where there is no spectrum."""
+        x = float_spectra(spectra)
+        if dark is not None:
+            x -= dark
         sound = sound_pixels(x)
-        if sound.any() and not sound.all():
-            # as many spectra as without bad ones: the last bits of a matrix product may depend on its size
-            x = np.where(sound[:, None], x, x[sound.argmax()])
-        raman = np.full(x.shape, np.nan, dtype=np.float32)
-        sd = np.full(x.shape, np.nan, dtype=np.float32) if uncertainty else None
+        results = [np.full(x.shape, np.nan, dtype=dtype) for _ in range(1 + uncertainty)]
         if sound.any():
-            mean, spread = self.correct(x, axis, ref)
-            raman[sound] = mean[sound]
-            if sd is not None and spread is not None:
-                sd[sound] = spread[sound]
-        return raman if sd is None else (raman, sd)
+            # as many spectra as without bad ones: the last bits of a matrix product may depend on its size
+            x = x if sound.all() else np.where(sound[:, None], x, x[sound.argmax()])
+            for result, answer in zip(results, self.correct(x, wavenumber, reference), strict=False):
+                if answer is not None:
+                    result[sound] = answer[sound]
+        return results
 
 
 class FunctionRemover(Remover):
@@ -139,14 +193,6 @@ class FunctionRemover(Remover):
         if answer.shape != spectra.shape:
             raise CrimsonError(f"remover '{self.name}' gave shape {answer.shape} for spectra {spectra.shape}; it must give the same shape")
         return answer, None
-
-
-def sound_pixels(spectra: Spectra) -> NDArray[np.bool_]:
-    """Mark (N,) the spectra (N, W) that are finite throughout and somewhere positive."""
-    with np.errstate(invalid="ignore"):  # infinities of both signs
-        total = spectra.sum(axis=1, dtype=np.float64)  # one pass: any NaN or infinity shows in the sum
-    sound: NDArray[np.bool_] = np.isfinite(total) & (spectra.max(axis=1, initial=-np.inf) > 0)
-    return sound
 
 
 def _check_reference(reference: Spectra, points: int) -> None:

@@ -1,6 +1,7 @@
 """`NetworkRemover`: a trained network behind the seam.
 
-Device, precision, batches and resampling to the network's grid are settled here and seen nowhere else.
+Device and precision are settled here; `on_device` holds what is done to a batch, `passes` and `in_flight` how batches are cut
+for the cores of a CPU and for a GPU.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_crimson import weights
 from napari_crimson.device import CPU_CORES, inference_dtype, is_lost, may_fall_back, one_core, resolve_device
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
-from napari_crimson.networks.grid import network_grid, resampling_matrix
 from napari_crimson.priority import as_here, leave_cores
 from napari_crimson.remover.base import Remover, Spectra
+from napari_crimson.remover.in_flight import InFlight
+from napari_crimson.remover.on_device import Axis, Pass, as_taken
 from napari_crimson.remover.passes import Passes
 
 __all__ = ["NetworkRemover"]
 
 _log = logging.getLogger(__name__)
 
-_GPU_POINTS = 8192 * 1000  # spectra times points of one pass, at most
 _FEWEST_TRUSTED = 128
-_CLIPPED_POINTS = 6  # neighbours at the very same maximum: a detector or converter at its end
 
 
 class NetworkRemover(Remover):
@@ -80,9 +78,9 @@ class NetworkRemover(Remover):
             raise CrimsonError(
                 f"{device} cannot take the network: {what}; close the programs that use it (nvidia-smi lists them), or take device='cpu'"
             ) from error
-        self._points = _GPU_POINTS
+        self._in_flight = None if device == "cpu" else InFlight(device)
         self._passes = Passes(f"{self.card['network']} {self.card.get('arguments', {})}, {self.dtype}")
-        self._axis: _Axis | None = None
+        self._axis: Axis | None = None
 
     @classmethod
     def load(cls, name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> NetworkRemover:
@@ -125,14 +123,29 @@ class NetworkRemover(Remover):
 
     def correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, Spectra]:
         """Correct sound spectra (N, W); see `Remover`."""
+        mean, sd = self._answer(spectra, wavenumber, None, reference, True, np.dtype(np.float32))
+        return mean, sd
+
+    def _answer(
+        self,
+        spectra: NDArray[Any],
+        wavenumber: NDArray[np.float64],
+        dark: Spectra | None,
+        reference: Spectra | None,
+        uncertainty: bool,
+        dtype: np.dtype[Any],
+    ) -> list[NDArray[Any]]:
+        results = [np.empty(spectra.shape, dtype) for _ in range(1 + uncertainty)]
+        taken = as_taken(spectra)
         try:
-            return self._correct(spectra, wavenumber, reference)
+            self._run(taken, wavenumber, dark, reference, results)
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or not is_lost(error):
                 raise
             if not self._lost:  # nor has another thread met it
                 self._fall_back(error)
-        return self._correct(spectra, wavenumber, reference)
+            self._run(taken, wavenumber, dark, reference, results)
+        return results
 
     def _fall_back(self, error: RuntimeError) -> None:
         """Take the CPU in place of a device that is lost, if that is allowed."""
@@ -147,65 +160,48 @@ class NetworkRemover(Remover):
         spare, self._spare = self._spare, None
         self._settle(spare, "cpu")
 
-    def _correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, Spectra]:
+    def _run(
+        self,
+        spectra: NDArray[Any],
+        wavenumber: NDArray[np.float64],
+        dark: Spectra | None,
+        reference: Spectra | None,
+        results: list[NDArray[Any]],
+    ) -> None:
+        """Fill `results` (N, W)."""
         axis = self._axis
         if axis is None or not np.array_equal(axis.wavenumber, wavenumber):
-            axis = self._axis = _Axis(wavenumber, self.device)  # the local one is used: threads may bring axes of their own
+            axis = self._axis = Axis(wavenumber, self.device)  # the local one is used: threads may bring axes of their own
             if doubts := self.doubts(wavenumber):  # once for an axis
-                warnings.warn(doubts, stacklevel=4)
+                warnings.warn(doubts, stacklevel=5)
         ref = np.ones(wavenumber.size, dtype=np.float32) if reference is None else reference
-        on_grid = axis.forward(torch.from_numpy(ref).to(self.device).unsqueeze(0))
-        mean, sd = np.empty_like(spectra), np.empty_like(spectra)
-        batches = self._on_cores if self.device == "cpu" else self._on_gpu
-        for rows, answer, spread in batches(spectra, axis, on_grid):
-            mean[rows], sd[rows] = answer, spread
-        flat = _flat(spectra)
-        mean[flat], sd[flat] = np.nan, np.nan
-        return mean, sd
+        one = Pass(
+            network=self.network,
+            axis=axis,
+            dark=None if dark is None else torch.from_numpy(dark.copy()).to(self.device),
+            reference=axis.forward(torch.from_numpy(ref.copy()).to(self.device).unsqueeze(0)),
+            uncertainty=len(results) > 1,
+            dtype=torch.float16 if results[0].dtype == np.float16 else torch.float32,
+        )
+        if self._in_flight is None:
+            self._on_cores(one, spectra, results)
+        else:
+            self._in_flight.run(one, spectra, results, axis.grid.numel())
 
-    def _on_cores(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Spectra, Spectra]]:
+    def _on_cores(self, one: Pass, spectra: NDArray[Any], results: list[NDArray[Any]]) -> None:
         """Run the network over batches, one to a core at a time."""
-        cuts = self._passes.cut(len(spectra), axis.grid.numel())
+        cuts = self._passes.cut(len(spectra), one.axis.grid.numel())
 
-        def answer(rows: slice) -> tuple[slice, Spectra, Spectra]:
-            with one_core(), self._passes.timed(rows):
-                return rows, *self._run(spectra[rows], axis, reference)
-
-        def in_turn(rows: slice) -> tuple[slice, Spectra, Spectra]:
-            with leave_cores():
-                return answer(rows)
+        def in_turn(rows: slice) -> None:
+            with leave_cores(), one_core(), self._passes.timed(rows):
+                for result, answer in zip(results, one(torch.from_numpy(np.ascontiguousarray(spectra[rows]))), strict=True):
+                    result[rows] = answer.numpy()
 
         if len(cuts) == 1:
-            yield in_turn(cuts[0])
+            in_turn(cuts[0])
             return
         with ThreadPoolExecutor(min(len(cuts), CPU_CORES), "crimson-network", initializer=as_here()) as pool:
-            yield from pool.map(in_turn, cuts)
-
-    def _on_gpu(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> Iterator[tuple[slice, Spectra, Spectra]]:
-        """Run the network over batches; when the memory is taken, over smaller ones."""
-        start = 0
-        while start < len(spectra):
-            size = max(1, self._points // axis.grid.numel())
-            rows = slice(start, min(start + size, len(spectra)))
-            try:
-                answer = self._run(spectra[rows], axis, reference)
-            except torch.OutOfMemoryError:
-                if size == 1:
-                    raise CrimsonError(
-                        f"{self.device} has no memory left for a single spectrum; close other programs, or take device='cpu'"
-                    ) from None
-                torch.cuda.empty_cache()
-                self._points //= 2
-                continue
-            yield rows, *answer
-            start = rows.stop
-
-    def _run(self, spectra: Spectra, axis: _Axis, reference: Tensor) -> tuple[Spectra, Spectra]:
-        """Answer and deviation (n, W) of one batch."""
-        with torch.inference_mode():
-            cars = axis.forward(torch.from_numpy(np.ascontiguousarray(spectra)).to(self.device))
-            mean, sd = self.network(cars, axis.grid, reference)
-            return axis.back(mean).cpu().numpy(), axis.back(sd).cpu().numpy()
+            list(pool.map(in_turn, cuts))  # listing them raises what a batch raised
 
     def doubts(self, wavenumber: NDArray[np.float64]) -> str:
         """Where this axis lies outside of the ranges of the card; see `Remover`."""
@@ -230,41 +226,3 @@ def _try(network: Network, device: str) -> None:
     spectrum = torch.ones(1, _FEWEST_TRUSTED, device=device)
     with torch.inference_mode():
         network(spectrum, torch.linspace(800.0, 1800.0, _FEWEST_TRUSTED, device=device), spectrum)
-
-
-def _flat(spectra: Spectra) -> NDArray[np.bool_]:
-    """Mark (N,) spectra (N, W) that are constant or clipped, with neighbours all at the maximum: what is missing cannot be known."""
-    top = spectra == spectra.max(axis=1, keepdims=True)
-    flat: NDArray[np.bool_] = np.zeros(len(spectra), dtype=bool)
-    rows = np.flatnonzero(top.sum(axis=1) >= _CLIPPED_POINTS)  # all others are done with in one pass
-    run = top[rows]
-    for _ in range(_CLIPPED_POINTS - 1):
-        run = run[:, 1:] & run[:, :-1]
-    flat[rows] = run.any(axis=1)
-    return flat
-
-
-class _Axis:
-    """A spectral axis, the network's grid for it, and the way there and back."""
-
-    def __init__(self, wavenumber: NDArray[np.float64], device: str) -> None:
-        source = torch.from_numpy(wavenumber.copy())  # xarray lends its axis read-only
-        grid = network_grid(source)
-        self.wavenumber = wavenumber.copy()
-        self.grid = grid.to(device, torch.float32)
-        same = grid is source
-        self._there = None if same else resampling_matrix(source, grid).to(device)
-        self._back = None if same else resampling_matrix(grid, source).to(device)
-
-    def forward(self, spectra: Tensor) -> Tensor:
-        """(N, W) → (N, G)."""
-        return spectra if self._there is None else spectra @ self._there
-
-    def back(self, spectra: Tensor) -> Tensor:
-        """(N, G) → (N, W)."""
-        return spectra if self._back is None else spectra @ self._back
-
-    def describe(self) -> str:
-        """The grid in words, for the record."""
-        step = float(self.grid[1] - self.grid[0])
-        return f"{self.grid.numel()} points, {step:.3g} cm-1" + ("" if self._there is None else ", resampled")

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_crimson.blocks import plan_blocks
 from napari_crimson.errors import CrimsonError
 from napari_crimson.prepare import NoiseModel
-from napari_crimson.prepare.step import finite_spectrum, float_spectra, lazy_cars
+from napari_crimson.prepare.step import finite_spectrum, lazy_cars
 from napari_crimson.resynthesis.spectra import (
     FEWEST_POINTS,
     CheckSettings,
@@ -26,6 +26,7 @@ from napari_crimson.resynthesis.spectra import (
     standard_deviation,
 )
 from napari_crimson.resynthesis.usual import Usual, learn
+from napari_crimson.spectra import float_spectra
 
 __all__ = ["Plan", "lazy_raman", "plan_check"]
 

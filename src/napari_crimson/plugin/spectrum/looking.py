@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_crimson.plugin.pointing.spectra_source import place_text
 from napari_crimson.plugin.spectrum.live_remover import Corrected, LiveRemover
+from napari_crimson.spectra import float_spectra
 
 if TYPE_CHECKING:
     from napari_crimson.plugin.pointing.marks import Mark
@@ -87,7 +88,7 @@ def look_at_marks(source: SpectraSource, remover: LiveRemover | None, find: Call
         for start in range(0, len(pixels), _BATCH):
             batch = pixels[start : start + _BATCH]
             spectra = source.spectra(batch)
-            raw.add(_sound(spectra))
+            raw.add(float_spectra(spectra))
             if remover is not None:
                 raman.add(remover(spectra).raman)
             found = {
@@ -135,15 +136,6 @@ class _Moments:
             variance = (self._squares - self._sum * mean) / (self._count - 1)
         sd = np.sqrt(np.maximum(variance, 0.0)) if np.max(self._count) > 1 else None
         return Stats(mean=mean, sd=sd)
-
-
-def _sound(spectra: NDArray[Any]) -> NDArray[Any]:
-    """Leave saturated pixels out of a mean, as a correction does."""
-    if not np.issubdtype(spectra.dtype, np.integer):
-        return spectra
-    values = spectra.astype(np.float32)
-    values[spectra.max(axis=1) == np.iinfo(spectra.dtype).max] = np.nan
-    return values
 
 
 def _evenly(pixels: NDArray[np.int64]) -> NDArray[np.int64]:

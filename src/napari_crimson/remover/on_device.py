@@ -1,0 +1,105 @@
+"""One pass of a network over spectra as stored, all of it on the device where the network is.
+
+What `Remover` does for others on the host is done here by the device: counts become floats and lose their dark, and pixels that hold no
+spectrum come back as NaN, alone. So counts cross the bus as they are, half the size of floats, and results in the dtype that was asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_crimson.networks import Network
+from napari_crimson.networks.grid import network_grid, resampling_matrix
+from napari_crimson.spectra import float_spectra
+
+__all__ = ["Axis", "Pass", "as_taken"]
+
+_TAKEN = ("uint8", "int8", "uint16", "int16", "float32")  # exact as float32, saturated counts among them
+_CLIPPED_POINTS = 6  # neighbours at the very same maximum: a detector or converter at its end
+
+
+class Axis:
+    """A spectral axis, the network's grid for it, and the way there and back."""
+
+    def __init__(self, wavenumber: NDArray[np.float64], device: str) -> None:
+        source = torch.from_numpy(wavenumber.copy())  # xarray lends its axis read-only
+        grid = network_grid(source)
+        self.wavenumber = wavenumber.copy()
+        self.grid = grid.to(device, torch.float32)
+        same = grid is source
+        self._there = None if same else resampling_matrix(source, grid).to(device)
+        self._back = None if same else resampling_matrix(grid, source).to(device)
+
+    def forward(self, spectra: Tensor) -> Tensor:
+        """(N, W) → (N, G)."""
+        return spectra if self._there is None else spectra @ self._there
+
+    def back(self, spectra: Tensor) -> Tensor:
+        """(N, G) → (N, W)."""
+        return spectra if self._back is None else spectra @ self._back
+
+    def describe(self) -> str:
+        """The grid in words, for the record."""
+        step = float(self.grid[1] - self.grid[0])
+        return f"{self.grid.numel()} points, {step:.3g} cm-1" + ("" if self._there is None else ", resampled")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pass:
+    """What a pass does to spectra (n, W) as stored.
+
+    Attributes
+    ----------
+    network : Network
+    axis : Axis
+    dark : Tensor, shape (W,), optional
+    reference : Tensor, shape (1, G)
+        On the network's grid.
+    uncertainty : bool
+    dtype : torch.dtype
+        Of the results.
+    """
+
+    network: Network
+    axis: Axis
+    dark: Tensor | None
+    reference: Tensor
+    uncertainty: bool
+    dtype: torch.dtype
+
+    @torch.inference_mode()
+    def __call__(self, stored: Tensor) -> list[Tensor]:
+        """Results (n, W), the deviation second where asked for; NaN where a spectrum is bad, constant or clipped."""
+        spectra = stored.float()
+        whole = ~_flat(spectra)
+        if not stored.is_floating_point():
+            whole &= spectra.amax(1) < torch.iinfo(stored.dtype).max
+        spectra = spectra if self.dark is None else spectra - self.dark
+        sound = spectra.isfinite().all(1) & (spectra.amax(1) > 0)
+        if stored.device.type == "cpu" and not sound.any():  # a GPU would have to be waited for
+            return [torch.full(stored.shape, torch.nan, dtype=self.dtype) for _ in range(1 + self.uncertainty)]
+        # as many spectra as without bad ones: the last bits of a matrix product may depend on its size
+        spectra = torch.where(sound.unsqueeze(1), spectra, spectra[sound.byte().argmax()])
+        answers = self.network(self.axis.forward(spectra), self.axis.grid, self.reference)
+        missing = ~(sound & whole).unsqueeze(1)
+        return [self.axis.back(answer).masked_fill(missing, torch.nan).to(self.dtype) for answer in answers[: 1 + self.uncertainty]]
+
+
+def as_taken(spectra: NDArray[Any]) -> NDArray[Any]:
+    """Spectra (N, W) as they are if a pass takes them so, else as floats."""
+    native = spectra if spectra.dtype.isnative else spectra.astype(spectra.dtype.newbyteorder("="))
+    return native if native.dtype.name in _TAKEN else float_spectra(native)
+
+
+def _flat(spectra: Tensor) -> Tensor:
+    """Mark (n,) spectra (n, W) that are constant or clipped, with neighbours all at the maximum: what is missing cannot be known."""
+    run = spectra == spectra.amax(1, keepdim=True)
+    for _ in range(_CLIPPED_POINTS - 1):
+        run = run[:, 1:] & run[:, :-1]
+    return run.any(1)
