@@ -60,8 +60,10 @@ def plan_blocks(
     return [region for cell in product(*cells) for region in _cut(cell, align, most)]
 
 
-def check_memory(regions: Sequence[Region], chunks: Sequence[Sequence[int]], itemsize: int, results: int) -> None:
-    """Refuse blocks of which not even those in work fit: two chunks of the input, and three blocks with `results` of float32 (`stream`).
+def check_memory(regions: Sequence[Region], chunks: Sequence[Sequence[int]], itemsize: int, result_bytes: int) -> None:
+    """Refuse blocks of which not even those in work fit: two chunks of the input, and three blocks (`stream`).
+
+    A value takes `itemsize` bytes in the input, and `result_bytes` in all results together.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def check_memory(regions: Sequence[Region], chunks: Sequence[Sequence[int]], ite
     """
     points = chunks[-1][0]
     largest = max(pixels(region) for region in regions)
-    size = 2 * prod(max(axis) for axis in chunks) * itemsize + 3 * largest * points * (itemsize + 4 * results)
+    size = 2 * prod(max(axis) for axis in chunks) * itemsize + 3 * largest * points * (itemsize + result_bytes)
     room = memory_room(share=1.0)
     if size > room:
         raise CrimsonError(

@@ -37,10 +37,10 @@ def correct_lazily(data: Data, remover: RemoverLike, settings: Settings, *, wave
         _correct_chunk,
         cars.data,
         correction,
-        dtype=np.float32,
+        dtype=correction.dtype,
         new_axis=0,
         chunks=((len(correction.names),), *cars.data.chunks),
-        meta=np.empty((0,) * (cars.ndim + 1), dtype=np.float32),
+        meta=np.empty((0,) * (cars.ndim + 1), dtype=correction.dtype),
     )
     note = record(stack, correction, loaded, settings, asked=remover)
     recipe = note.pop("recipe")
@@ -48,7 +48,7 @@ def correct_lazily(data: Data, remover: RemoverLike, settings: Settings, *, wave
     return stack.assign(results).assign_attrs(history=[*stack.attrs["history"], history_line(note)], recipe=recipe)
 
 
-def _correct_chunk(chunk: NDArray[Any], correction: Correction) -> NDArray[np.float32]:
+def _correct_chunk(chunk: NDArray[Any], correction: Correction) -> NDArray[Any]:
     """Correct a chunk (..., W); the results (names, ..., W)."""
     results = correction(chunk.reshape(-1, chunk.shape[-1]))
     return np.stack([values.reshape(chunk.shape) for values in results.values()])

@@ -58,7 +58,9 @@ def _removal(remover: Remover, settings: Settings, asked: RemoverLike) -> dict[s
         **spectra,
         "precision": settings.precision,
         "uncertainty": settings.uncertainty,
-    } | ({"settings": chosen} if chosen else {})
+        **({} if settings.dtype == "float32" else {"dtype": settings.dtype}),
+        **({"settings": chosen} if chosen else {}),
+    }
 
 
 def _remover_name(remover: Remover, asked: RemoverLike) -> str:
@@ -87,6 +89,7 @@ def fingerprint(cars: da.Array, correction: Correction, note: dict[str, Any], ti
     passing = ("date", "device", "precision", "grid", "history")
     plan: dict[str, Any] = {key: value for key, value in note.items() if key not in passing}
     plan |= {"names": correction.names, "dtype": str(cars.dtype), "chunks": cars.chunks, "tile": tile}
+    plan |= {} if correction.dtype == "float32" else {"result": correction.dtype}
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode())
     for values in (correction.wavenumber, correction.dark, correction.reference):
         digest.update(b"none" if values is None else np.ascontiguousarray(values).tobytes())

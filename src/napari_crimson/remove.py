@@ -53,6 +53,7 @@ def plan_removal(
     precision: str = "auto",
     output: str | Path | None = None,
     uncertainty: bool = False,
+    dtype: str = "float32",
     resume: Resume = True,
     recipe: Mapping[str, Any] | None = None,
     earlier: Sequence[MemorySink] | None = None,
@@ -65,7 +66,9 @@ def plan_removal(
     likewise. With `dry_run` nothing is made or changed: the sink is a `DrySink`, and the removal is for `estimate`; ``"unprepared"``
     says that the stack has only the shape it will have, so that an earlier output is known by its recipe.
     """
-    settings = Settings(reference=reference, dark=dark, device=device, precision=precision, uncertainty=uncertainty, recipe=recipe)
+    settings = Settings(
+        reference=reference, dark=dark, device=device, precision=precision, uncertainty=uncertainty, dtype=dtype, recipe=recipe
+    )
     loaded = load_remover(remover, device=device, precision=precision)
     stack, correction = plan_correction(data, loaded, settings, wavenumber=wavenumber)
     cars = stack["cars"]
@@ -74,7 +77,7 @@ def plan_removal(
     attrs = {"source": stack.attrs["source"], "history": history, **note}
     tile = None if output is None else fit_tile((cars.sizes["y"], cars.sizes["x"]), (max(cars.data.chunks[-3]), max(cars.data.chunks[-2])))
     regions = plan_blocks(cars.shape, cars.data.chunks, align=None if tile is None else (*(1,) * (cars.ndim - 3), *tile))
-    check_memory(regions, cars.data.chunks, cars.dtype.itemsize, len(correction.names))
+    check_memory(regions, cars.data.chunks, cars.dtype.itemsize, _value_bytes(correction))
     sink: Sink
     if output is None or tile is None:
         sink = _memory_sink(stack, correction, attrs, earlier, dry_run)
@@ -104,6 +107,7 @@ def remove_background(
     output: str | Path | None = None,
     lazy: bool = False,
     uncertainty: bool = False,
+    dtype: str = "float32",
     resume: Resume = True,
     progress: Callable[[Progress], object] | None = None,
 ) -> xr.Dataset:
@@ -131,6 +135,8 @@ def remove_background(
         process they are sent to.
     uncertainty : bool
         Also give the standard deviation.
+    dtype : str
+        Of the results: ``"float32"``, or ``"float16"`` for half the size and three digits.
     resume : bool or "damaged"
         Go on with a partial output of the same job, if the data are what they were. False replaces an
         earlier output. ``"damaged"`` goes on after the input has been repaired: takes it as it is now,
@@ -141,8 +147,8 @@ def remove_background(
     Returns
     -------
     xarray.Dataset
-        The stack with variable ``raman``, and ``uncertainty`` if asked for, float32 in the dims of
-        ``cars``; NaN in a pixel that is saturated, empty or not finite, and in that pixel alone; NaN
+        The stack with variable ``raman``, and ``uncertainty`` if asked for, of `dtype` in the dims
+        of ``cars``; NaN in a pixel that is saturated, empty or not finite, and in that pixel alone; NaN
         also in bands without light at either end. A line in attrs ``history``, and ``recipe``, what
         `pipeline.read_pipeline` repeats; remover, settings and version in the attrs of ``raman``.
 
@@ -159,7 +165,7 @@ def remove_background(
     if lazy:
         if output is not None or progress is not None:
             raise CrimsonError("lazy=True computes nothing yet: leave output= and progress= out, and save the result with save_stack")
-        settings = Settings(reference=reference, dark=dark, device=device, precision=precision, uncertainty=uncertainty)
+        settings = Settings(reference=reference, dark=dark, device=device, precision=precision, uncertainty=uncertainty, dtype=dtype)
         return correct_lazily(data, remover, settings, wavenumber=wavenumber)
     job = plan_removal(
         data,
@@ -171,6 +177,7 @@ def remove_background(
         precision=precision,
         output=output,
         uncertainty=uncertainty,
+        dtype=dtype,
         resume=resume,
     )
     with closing(job.run()) as steps:
@@ -193,10 +200,10 @@ def _memory_sink(
         job = {"fingerprint": fingerprint(cars.data, correction, attrs, (0, 0)), "origin": origin}
     same = [sink for sink in earlier or () if job is not None and sink.job == job]
     if not same:
-        check_result(4 * cars.size * len(correction.names))
+        check_result(cars.size * _value_bytes(correction))
     if dry_run:
-        return DrySink(cars.shape, correction.names, earlier=same[0] if same else None)
-    return same[0] if same else MemorySink(cars.shape, correction.names, job=job)
+        return DrySink(cars.shape, correction.names, dtype=correction.dtype, earlier=same[0] if same else None)
+    return same[0] if same else MemorySink(cars.shape, correction.names, dtype=correction.dtype, job=job)
 
 
 def _zarr_sink(
@@ -214,7 +221,7 @@ def _zarr_sink(
     mark = fingerprint(cars.data, correction, attrs, tile)
     origin = origin_of(stack.attrs["source"], cars.data, apart_from=path, rounded=bool(steps_of(stack)))
     if dry_run:
-        dry = DrySink(cars.shape, correction.names, path=path, align=(*(1,) * (cars.ndim - 3), *tile))
+        dry = DrySink(cars.shape, correction.names, dtype=correction.dtype, path=path, align=(*(1,) * (cars.ndim - 3), *tile))
         dry.look({**attrs, "fingerprint": mark, "origin": {**origin, "pixels": ()}}, resume, by_recipe=dry_run == "unprepared")
         return dry
     return ZarrSink(
@@ -223,6 +230,7 @@ def _zarr_sink(
         cars.shape,
         cars["wavenumber"].values,
         correction.names,
+        dtype=correction.dtype,
         fingerprint=mark,
         tile=tile,
         steps={dim: float(np.diff(stack[dim].values[:2])[0]) for dim in PIXEL_DIMS if dim in stack.coords and stack.sizes[dim] > 1},
@@ -230,6 +238,11 @@ def _zarr_sink(
         origin=origin,
         resume=resume,
     )
+
+
+def _value_bytes(correction: Correction) -> int:
+    """What the results take for each value of the stack."""
+    return np.dtype(correction.dtype).itemsize * len(correction.names)
 
 
 def _output_path(output: str | Path, stack: xr.Dataset) -> Path:

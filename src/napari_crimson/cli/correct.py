@@ -39,6 +39,9 @@ def correct(
     uncertainty: Annotated[
         bool | None, typer.Option("--uncertainty/--no-uncertainty", help="Also write the standard deviation; not if left out.")
     ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="Of the results: float32, or float16 for half the size and three digits; float32 if left out.")
+    ] = None,
     reference: Annotated[str | None, typer.Option(help=_SPECTRUM, metavar="FILE")] = None,
     dark: Annotated[str | None, typer.Option(help=_SPECTRUM, metavar="FILE")] = None,
     wavenumber: Wavenumber = None,
@@ -70,7 +73,9 @@ def correct(
         raise typer.BadParameter("it is not known what will arrive", param_hint="--dry-run")
     limit_memory(None if memory_limit is None else int(memory_limit * 1e9))
     axis = axis_from_option(wavenumber)
-    pipeline = pipeline_from_options(recipe, remover=remover, precision=precision, uncertainty=uncertainty, reference=reference, dark=dark)
+    pipeline = pipeline_from_options(
+        recipe, remover=remover, precision=precision, uncertainty=uncertainty, dtype=dtype, reference=reference, dark=dark
+    )
     orders = orders_of(files, out) if watch is None else _orders_of_arrivals(files, out, 60 * watch)
     with _loop(scheduler, device) as loop:
         job = Job(

@@ -38,7 +38,8 @@ def save_stack(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
     - ``.mat`` keeps images, axis, dark and reference as MATLAB v7.3, whatever their size;
     - ``.tif`` keeps one image and its axis, as OME-TIFF.
 
-    A result that was stopped says so in its history, whatever the format.
+    A result that was stopped says so in its history, whatever the format. Half precision stays what it is in ``.zarr`` alone; the others
+    have no word for it, and hold float32.
 
     Parameters
     ----------
@@ -72,6 +73,8 @@ def save_stack(ds: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> 
         raise CrimsonError(f"{path}: is there already; give another name, or overwrite=True")
     if path.is_dir() and not is_zarr(path):
         raise CrimsonError(f"{path}: is a folder of something else, and is left as it is; give another name")
+    if writer != "zarr_writer":
+        ds = ds.assign({name: ds[name].astype("float32") for name in IMAGES if name in ds and ds[name].dtype == "float16"})
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

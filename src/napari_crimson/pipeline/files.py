@@ -23,7 +23,7 @@ from napari_crimson.text_file import read_text
 __all__ = ["parse_pipeline", "read_pipeline"]
 
 MOST_BYTES = 4 * 2**20  # a list of every point of a long axis, a few times over
-_WORDS = ("remover", "reference", "dark", "precision", "uncertainty", "settings", "step")
+_WORDS = ("remover", "reference", "dark", "precision", "uncertainty", "dtype", "settings", "step")
 
 
 def read_pipeline(source: str | Path | xr.Dataset) -> Pipeline:

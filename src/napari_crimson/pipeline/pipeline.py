@@ -18,7 +18,7 @@ from napari_crimson.pipeline.remover_settings import check_remover, check_settin
 from napari_crimson.pipeline.steps import Step
 from napari_crimson.provenance import GIVEN
 from napari_crimson.remove import Removal, plan_removal
-from napari_crimson.remover import Remover, removers
+from napari_crimson.remover import DTYPES, Remover, removers
 from napari_crimson.results.sinks import MemorySink, Resume
 from napari_crimson.stack import as_stack
 from napari_crimson.stream import Progress
@@ -47,6 +47,8 @@ class Pipeline:
         stack's own ahead of all steps.
     precision : str
     uncertainty : bool
+    dtype : str
+        Of the results, ``float32`` or ``float16``.
     settings : mapping
         Of the remover, by field name (see `pipeline.remover_options`); those left out keep their defaults.
 
@@ -62,6 +64,7 @@ class Pipeline:
     dark: str = OWN
     precision: str = "auto"
     uncertainty: bool = False
+    dtype: str = "float32"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,6 +81,8 @@ class Pipeline:
             raise CrimsonError(f"precision = {self.precision!r}: give one of {', '.join(PRECISIONS)}")
         if not isinstance(self.uncertainty, bool):
             raise CrimsonError(f"uncertainty = {self.uncertainty!r}: give true or false")
+        if self.dtype not in DTYPES:
+            raise CrimsonError(f"dtype = {self.dtype!r}: give one of {', '.join(DTYPES)}")
         object.__setattr__(self, "settings", check_settings(self.remover, self.settings))
 
     def table(self) -> dict[str, Any]:
@@ -198,6 +203,7 @@ class Pipeline:
             **own,
             output=output,
             uncertainty=self.uncertainty,
+            dtype=self.dtype,
             resume=resume,
             recipe=self._removal(),
             earlier=earlier,
@@ -239,6 +245,8 @@ class Pipeline:
     def _removal(self) -> dict[str, Any]:
         """The removal as plain values, without the steps."""
         words = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("steps", "settings")}
+        if self.dtype == DTYPES[0]:  # as recipes were before there was another
+            del words["dtype"]
         return {**words, **({"settings": dict(self.settings)} if self.settings else {})}
 
     def _with_spectra(self, ds: xr.Dataset, spectra: Spectra) -> xr.Dataset:

@@ -12,9 +12,9 @@ from typing import Any
 
 from napari_crimson import weights
 from napari_crimson.errors import CrimsonError
-from napari_crimson.remover.base import FunctionRemover, Remover
+from napari_crimson.remover.base import DTYPES, FunctionRemover, Remover
 
-__all__ = ["FunctionRemover", "Remover", "keep_remover", "load_remover", "removers"]
+__all__ = ["DTYPES", "FunctionRemover", "Remover", "keep_remover", "load_remover", "removers"]
 
 CLASSICAL = ("kk", "mem")
 

@@ -43,12 +43,13 @@ class DrySink:
         shape: tuple[int, ...],
         names: list[str],
         *,
+        dtype: str = "float32",
         path: Path | None = None,
         align: tuple[int, ...] | None = None,
         earlier: Sink | None = None,
     ) -> None:
-        self.path, self.align, self._shape, self._names = path, align, shape, names
-        self.size = 4 * prod(shape) * len(names)
+        self.path, self.align, self._shape, self._names, self._dtype = path, align, shape, names, dtype
+        self.size = np.dtype(dtype).itemsize * prod(shape) * len(names)
         self.room = memory_room() if path is None else free_space(path)
         self.arrays: dict[str, Any] = {}
         damage = {} if earlier is None else earlier.damaged()
@@ -93,7 +94,7 @@ class DrySink:
 
     def lazy(self, name: str) -> da.Array:
         """A result (..., y, x, W) that is NaN throughout."""
-        nothing: da.Array = da.full(self._shape, np.nan, dtype=np.float32)  # type: ignore[no-untyped-call]
+        nothing: da.Array = da.full(self._shape, np.nan, dtype=self._dtype)  # type: ignore[no-untyped-call]
         return nothing
 
     def complete(self, attrs: Mapping[str, Any]) -> None:

@@ -46,11 +46,11 @@ _TOLD = ("remover", "convention", "sha256", "dark", "reference", "lit_cm1", "rec
 
 
 class MemorySink:
-    """Results in memory: `arrays`, float32 (..., y, x, W) by name, NaN until written.
+    """Results in memory: `arrays`, (..., y, x, W) by name, NaN until written.
 
     Parameters
     ----------
-    shape, names
+    shape, names, dtype
         As of `ZarrSink`.
     job : mapping, optional
         Whose results they are, ``fingerprint`` and ``origin``, so that a run of the same job can take them up.
@@ -58,9 +58,11 @@ class MemorySink:
 
     align = None  # blocks may begin anywhere
 
-    def __init__(self, shape: tuple[int, ...], names: Sequence[str], *, job: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], names: Sequence[str], *, dtype: str = "float32", job: Mapping[str, Any] | None = None
+    ) -> None:
         self.job = job
-        self.arrays = {name: np.full(shape, np.nan, dtype=np.float32) for name in names}
+        self.arrays = {name: np.full(shape, np.nan, dtype=dtype) for name in names}
         self._done: dict[int, Done] = {}
 
     def write(self, block: int, region: Region, results: Results, bad_pixels: int, damage: str = "") -> None:
@@ -77,7 +79,7 @@ class MemorySink:
         """Give those of them that could not be read, and why."""
         return {block: done.damage for block, done in self._done.items() if done.damage}
 
-    def lazy(self, name: str) -> NDArray[np.float32]:
+    def lazy(self, name: str) -> NDArray[Any]:
         """The result (..., y, x, W) as it stands: the array itself."""
         return self.arrays[name]
 
@@ -99,7 +101,9 @@ class ZarrSink:
         Of the stack, wavenumber last.
     wavenumber : ndarray, shape (W,)
     names : sequence of str
-        Arrays to write, float32.
+        Arrays to write.
+    dtype : str
+        Of these, a float.
     fingerprint : str
         Of settings and spectra: the same job, the same string.
     tile : tuple of int
@@ -135,6 +139,7 @@ class ZarrSink:
         wavenumber: NDArray[np.float64],
         names: Sequence[str],
         *,
+        dtype: str = "float32",
         fingerprint: str,
         tile: tuple[int, int],
         steps: Mapping[str, float],
@@ -153,9 +158,9 @@ class ZarrSink:
             with disk_errors(path):
                 if not (resume and self._take_up(noted, redo=resume == "damaged")):
                     clear(path)
-                    check_space(path, 4 * prod(shape) * len(names))
+                    check_space(path, np.dtype(dtype).itemsize * prod(shape) * len(names))
                     with put_in_place(path) as aside:
-                        variables = dict.fromkeys(names, "float32")
+                        variables = dict.fromkeys(names, dtype)
                         create_group(aside, dims, shape, wavenumber, variables, steps=steps, attrs=noted, chunks=tile)
                         _journal(aside, names).begin(fingerprint)
                 self.arrays = open_arrays(path, names)

@@ -160,5 +160,6 @@ class RemovalRecipe(RemovalSettings):
         recipe = self.removal_recipe(strict=False)
         more = [f"{name} = {value}" for name, value in recipe.settings.items()]
         more += [f"precision = {recipe.precision}"] if recipe.precision != "auto" else []
+        more += [f"dtype = {recipe.dtype}"] if recipe.dtype != "float32" else []
         more += ["with uncertainty"] if recipe.uncertainty else []
         self._more.value, self._more.visible = ", ".join(more), bool(more)
