@@ -10,6 +10,7 @@ Rates of different days differ by what else the machine does: SpecNet, which doe
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,23 +23,27 @@ SPECTRA = 2048
 
 @pytest.fixture(scope="module")
 def sample() -> Sample:
+    """Spectra of 1000 points."""
     return simulate_sample(SPECTRA)
 
 
 @pytest.mark.parametrize("name", ["cnn", "rnn", "kk", "mem"])
-def test_a_remover_in_memory(name: str, sample: Sample, benchmark: pytest.FixtureRequest) -> None:
+def test_a_remover_in_memory(name: str, sample: Sample, benchmark: Any) -> None:
+    """Spectra in, results out, nothing on disk."""
     correct = sample.correct(load_remover(name))
     benchmark.pedantic(correct, rounds=5, warmup_rounds=2)
 
 
-def test_the_yardstick(sample: Sample, benchmark: pytest.FixtureRequest) -> None:
+def test_the_yardstick(sample: Sample, benchmark: Any) -> None:
+    """SpecNet, in the number format and batch that suit it here."""
     spectra = sample.spectra / sample.spectra.max()
     specnet = Contender("SpecNet", spectra, "cpu")
     benchmark.pedantic(lambda: specnet(spectra), rounds=5, warmup_rounds=1)
 
 
 @pytest.mark.parametrize("place", ["Zarr", "HDF5"])
-def test_from_file_to_file(place: str, sample: Sample, benchmark: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_from_file_to_file(place: str, sample: Sample, benchmark: Any, tmp_path: Path) -> None:
+    """Open, correct, write."""
     jobs = {job.name: job for job in file_jobs(sample, [load_remover("cnn")], tmp_path)}
     job = jobs[f"cnn {place}"]
     benchmark.pedantic(job.work, teardown=job.after, rounds=5, warmup_rounds=1)
