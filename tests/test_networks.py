@@ -13,7 +13,7 @@ from napari_crimson.networks import NETWORKS, Network, build
 from napari_crimson.networks.base import Spread
 from napari_crimson.networks.features import features
 from napari_crimson.networks.grid import network_grid, resampling_matrix
-from napari_crimson.networks.layers import Conv1d, ConvTranspose1d, channels_last
+from napari_crimson.networks.layers import Conv1d, ConvTranspose1d, channels_last, repeat_end
 from napari_crimson.physics import cars_intensity, resonant_chi3
 from napari_crimson.synthesis import draw
 
@@ -66,6 +66,23 @@ def test_a_pixel_does_not_see_its_neighbours(name: str) -> None:
     together, _ = network(cars, axis, one)
     alone, _ = network(cars[2:3], axis, one)
     torch.testing.assert_close(together[2:3], alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [*NETWORKS])
+@torch.no_grad()
+def test_the_answer_alone_is_that_beside_the_deviation(name: str) -> None:
+    axis, cars = torch.linspace(500, 1500, 301), torch.rand(3, 301) + 0.5
+    network = fresh(name)
+    torch.testing.assert_close(network.answer(cars, axis, torch.ones(1, 301)), network(cars, axis, torch.ones(1, 301))[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("points", [1, 15, 16, 17])
+def test_the_end_is_repeated_as_padding_would(points: int) -> None:
+    x = torch.rand(2, 5, points)
+    whole = repeat_end(x, 16, torch.bfloat16)
+    expected = torch.nn.functional.pad(x, (0, -points % 16), mode="replicate").bfloat16()
+    torch.testing.assert_close(whole, expected, rtol=0, atol=0)
+    assert whole.stride(1) == 1  # channels last
 
 
 def test_the_deviation_sees_the_whole_spectrum() -> None:

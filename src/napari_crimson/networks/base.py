@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_crimson.networks.features import CHANNELS, INPUTS
-from napari_crimson.networks.layers import Conv1d, channels_last
+from napari_crimson.networks.layers import Conv1d, repeat_end
 
 __all__ = ["Head", "Network", "ResidualBlock", "Spread"]
 
@@ -19,7 +19,7 @@ class Network(nn.Module):
 
     `inputs` chooses what it sees of a spectrum, by a name in `features.INPUTS`. Subclasses give `stride`, the multiple of
     points their layers need, and `body`: channels (N, 9, W) → (N, 2, W), the answer relative to the amplitude and the
-    logarithm of its deviation.
+    logarithm of its deviation, or, where no deviation is asked for, (N, 1, W).
     """
 
     stride: int
@@ -31,16 +31,25 @@ class Network(nn.Module):
         self.inputs = inputs
 
     @abstractmethod
-    def body(self, channels: Tensor) -> Tensor:
+    def body(self, channels: Tensor, *, deviation: bool = True) -> Tensor:
         """Run the layers."""
 
     def forward(self, cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         """Correct `cars` (N, W) float32; see `features` for shapes and inputs."""
+        out, amplitude = self._relative(cars, wavenumber, reference, deviation=True)
+        return out[:, 0] * amplitude, (out[:, 1].clamp(-8.0, 4.0)).exp() * amplitude
+
+    def answer(self, cars: Tensor, wavenumber: Tensor, reference: Tensor) -> Tensor:
+        """The answer of `forward` alone, for less."""
+        out, amplitude = self._relative(cars, wavenumber, reference, deviation=False)
+        return out[:, 0] * amplitude
+
+    def _relative(self, cars: Tensor, wavenumber: Tensor, reference: Tensor, *, deviation: bool) -> tuple[Tensor, Tensor]:
+        """What `body` gives, float32, and the amplitude (N, 1)."""
         channels, amplitude = INPUTS[self.inputs](cars, wavenumber, reference)
         points = cars.shape[1]
-        padded = nn.functional.pad(channels, (0, -points % self.stride), mode="replicate")
-        out = self.body(channels_last(padded.to(next(self.parameters()).dtype)))[..., :points].float()
-        return out[:, 0] * amplitude, (out[:, 1].clamp(-8.0, 4.0)).exp() * amplitude
+        padded = repeat_end(channels, self.stride, next(self.parameters()).dtype)
+        return self.body(padded, deviation=deviation)[..., :points].float(), amplitude
 
 
 class ResidualBlock(nn.Module):
@@ -111,10 +120,10 @@ class Head(nn.Module):
         self.log_sd = Spread(hidden, stride)
         nn.init.zeros_(self.mean.weight)  # the first answer is "no resonance", not noise
 
-    def forward(self, coarse: Tensor, channels: Tensor) -> Tensor:
-        """Return (N, 2, L·stride)."""
+    def forward(self, coarse: Tensor, channels: Tensor, *, deviation: bool) -> Tensor:
+        """Return (N, 2, L·stride), or without the deviation (N, 1, L·stride)."""
         n, count, points = channels.shape
         beside = channels.transpose(1, 2).reshape(n, -1, self.stride, count).transpose(2, 3).flatten(2)  # (N, L, 9·stride)
         mixed = self.act(self.mix(torch.cat([coarse.transpose(1, 2), beside], dim=2).transpose(1, 2)))
-        outputs = torch.stack([self.mean(mixed), self.log_sd(mixed.detach())], dim=1)  # (N, 2, stride, L)
-        return outputs.transpose(2, 3).reshape(n, 2, points)
+        outputs = [self.mean(mixed), *([self.log_sd(mixed.detach())] if deviation else [])]
+        return torch.stack(outputs, dim=1).transpose(2, 3).reshape(n, len(outputs), points)  # from (N, 2, stride, L)

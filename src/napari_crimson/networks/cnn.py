@@ -51,7 +51,7 @@ class CNN(Network):
         self.up_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
         self.head = Head(widths[0], gather)
 
-    def body(self, channels: Tensor) -> Tensor:
+    def body(self, channels: Tensor, *, deviation: bool = True) -> Tensor:
         """(N, 9, W) → (N, 2, W), W a multiple of `stride`."""
         x = self.stem(channels)
         shortcuts: list[Tensor] = []
@@ -62,5 +62,5 @@ class CNN(Network):
         x = self.bottom(x)
         for up, block in zip(reversed(self.ups), reversed(self.up_blocks), strict=True):
             x = block(up(x) + shortcuts.pop())
-        out: Tensor = self.head(x, channels)
+        out: Tensor = self.head(x, channels, deviation=deviation)
         return out

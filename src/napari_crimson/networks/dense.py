@@ -43,10 +43,11 @@ class Dense(Network):
         self.log_sd = nn.Linear(units[-1], points)
         nn.init.zeros_(self.mean.weight)  # the first answer is "no resonance", as of the others
 
-    def body(self, channels: Tensor) -> Tensor:
+    def body(self, channels: Tensor, *, deviation: bool = True) -> Tensor:
         """(N, 9, W) → (N, 2, W), for any W."""
         x = nn.functional.adaptive_avg_pool1d(channels, self.points).flatten(1)
         for layer in self.layers:
             x = self.act(layer(x))
-        inside = torch.stack([self.mean(x), self.log_sd(x.detach())], dim=1)  # learning the deviation leaves the features alone
+        # learning the deviation leaves the features alone
+        inside = torch.stack([self.mean(x), *([self.log_sd(x.detach())] if deviation else [])], dim=1)
         return nn.functional.interpolate(inside, size=channels.shape[-1], mode="linear")

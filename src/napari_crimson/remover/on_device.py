@@ -86,9 +86,10 @@ class Pass:
             return [torch.full(stored.shape, torch.nan, dtype=self.dtype) for _ in range(1 + self.uncertainty)]
         # as many spectra as without bad ones: the last bits of a matrix product may depend on its size
         spectra = torch.where(sound.unsqueeze(1), spectra, spectra[sound.byte().argmax()])
-        answers = self.network(self.axis.forward(spectra), self.axis.grid, self.reference)
+        task = self.axis.forward(spectra), self.axis.grid, self.reference
+        answers = self.network(*task) if self.uncertainty else [self.network.answer(*task)]
         missing = ~(sound & whole).unsqueeze(1)
-        return [self.axis.back(answer).masked_fill(missing, torch.nan).to(self.dtype) for answer in answers[: 1 + self.uncertainty]]
+        return [self.axis.back(answer).masked_fill(missing, torch.nan).to(self.dtype) for answer in answers]
 
 
 def as_taken(spectra: NDArray[Any]) -> NDArray[Any]:
