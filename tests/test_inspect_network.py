@@ -42,7 +42,7 @@ class OneConvolution(Network):
         self.only = nn.Conv1d(CHANNELS, 2, kernel, padding=dilation * (kernel // 2), dilation=dilation)
         nn.init.ones_(self.only.weight)
 
-    def body(self, channels: Tensor) -> Tensor:
+    def body(self, channels: Tensor, *, deviation: bool = True) -> Tensor:
         out: Tensor = self.only(channels)
         return out
 
@@ -56,7 +56,7 @@ class LogThreePointsBefore(Network):
         super().__init__("susceptibility")
         self.factor = nn.Parameter(torch.ones(1))
 
-    def body(self, channels: Tensor) -> Tensor:
+    def body(self, channels: Tensor, *, deviation: bool = True) -> Tensor:
         ln = self.factor * channels[:, CHANNEL_NAMES["susceptibility"].index("ln")].roll(3, dims=1)
         return torch.stack([ln, 0 * ln], dim=1)
 

@@ -194,9 +194,9 @@ class Counting(torch.nn.Module):
         self.network = network
         self.sizes: list[int] = []
 
-    def forward(self, cars: torch.Tensor, *rest: torch.Tensor) -> object:
+    def forward(self, cars: torch.Tensor, *rest: torch.Tensor, **words: bool) -> object:
         self.sizes.append(len(cars))
-        return self.network(cars, *rest)
+        return self.network(cars, *rest, **words)
 
 
 class Failing(torch.nn.Module):
@@ -207,11 +207,11 @@ class Failing(torch.nn.Module):
         self.network, self.error, self.room, self.call = network, error, room, call
         self.sizes: list[int] = []
 
-    def forward(self, cars: torch.Tensor, *rest: torch.Tensor) -> object:
+    def forward(self, cars: torch.Tensor, *rest: torch.Tensor, **words: bool) -> object:
         self.sizes.append(len(cars))
         if len(self.sizes) == self.call or (self.room is not None and len(cars) > self.room):
             raise self.error
-        return self.network(cars, *rest)
+        return self.network(cars, *rest, **words)
 
 
 MANY = np.random.default_rng(1).uniform(500, 5000, (500, 300)).astype(np.float32)

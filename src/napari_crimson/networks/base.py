@@ -34,22 +34,13 @@ class Network(nn.Module):
     def body(self, channels: Tensor, *, deviation: bool = True) -> Tensor:
         """Run the layers."""
 
-    def forward(self, cars: Tensor, wavenumber: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-        """Correct `cars` (N, W) float32; see `features` for shapes and inputs."""
-        out, amplitude = self._relative(cars, wavenumber, reference, deviation=True)
-        return out[:, 0] * amplitude, (out[:, 1].clamp(-8.0, 4.0)).exp() * amplitude
-
-    def answer(self, cars: Tensor, wavenumber: Tensor, reference: Tensor) -> Tensor:
-        """The answer of `forward` alone, for less."""
-        out, amplitude = self._relative(cars, wavenumber, reference, deviation=False)
-        return out[:, 0] * amplitude
-
-    def _relative(self, cars: Tensor, wavenumber: Tensor, reference: Tensor, *, deviation: bool) -> tuple[Tensor, Tensor]:
-        """What `body` gives, float32, and the amplitude (N, 1)."""
+    def forward(self, cars: Tensor, wavenumber: Tensor, reference: Tensor, *, deviation: bool = True) -> tuple[Tensor, ...]:
+        """Correct `cars` (N, W) float32; see `features` for shapes and inputs. Without the deviation it costs less."""
         channels, amplitude = INPUTS[self.inputs](cars, wavenumber, reference)
-        points = cars.shape[1]
         padded = repeat_end(channels, self.stride, next(self.parameters()).dtype)
-        return self.body(padded, deviation=deviation)[..., :points].float(), amplitude
+        out = self.body(padded, deviation=deviation)[..., : cars.shape[1]].float()
+        mean = out[:, 0] * amplitude
+        return (mean, out[:, 1].clamp(-8.0, 4.0).exp() * amplitude) if deviation else (mean,)
 
 
 class ResidualBlock(nn.Module):

@@ -136,7 +136,7 @@ class NetworkRemover(Remover):
         dtype: np.dtype[Any],
     ) -> list[NDArray[Any]]:
         results = [np.empty(spectra.shape, dtype) for _ in range(1 + uncertainty)]
-        taken = as_taken(spectra)
+        taken = as_taken(spectra, self.device)
         try:
             self._run(taken, wavenumber, dark, reference, results)
         except RuntimeError as error:

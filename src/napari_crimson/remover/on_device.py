@@ -85,17 +85,18 @@ class Pass:
         if stored.device.type == "cpu" and not sound.any():  # a GPU would have to be waited for
             return [torch.full(stored.shape, torch.nan, dtype=self.dtype) for _ in range(1 + self.uncertainty)]
         # as many spectra as without bad ones: the last bits of a matrix product may depend on its size
-        spectra = torch.where(sound.unsqueeze(1), spectra, spectra[sound.byte().argmax()])
+        one = spectra.index_select(0, sound.byte().argmax().view(1))  # by a number it would have to be waited for
+        spectra = torch.where(sound.unsqueeze(1), spectra, one)
         task = self.axis.forward(spectra), self.axis.grid, self.reference
-        answers = self.network(*task) if self.uncertainty else [self.network.answer(*task)]
+        answers = self.network(*task, deviation=self.uncertainty)
         missing = ~(sound & whole).unsqueeze(1)
         return [self.axis.back(answer).masked_fill(missing, torch.nan).to(self.dtype) for answer in answers]
 
 
-def as_taken(spectra: NDArray[Any]) -> NDArray[Any]:
-    """Spectra (N, W) as they are if a pass takes them so, else as floats."""
+def as_taken(spectra: NDArray[Any], device: str) -> NDArray[Any]:
+    """Spectra (N, W) as they are if a pass on this device takes them so, else as floats: MPS knows no 16 bits without a sign."""
     native = spectra if spectra.dtype.isnative else spectra.astype(spectra.dtype.newbyteorder("="))
-    return native if native.dtype.name in _TAKEN else float_spectra(native)
+    return native if native.dtype.name in _TAKEN and device != "mps" else float_spectra(native)
 
 
 def _flat(spectra: Tensor) -> Tensor:

@@ -168,7 +168,7 @@ def _cost_of(remover: Remover, sample: Sample) -> Cost | None:
     network = copy.deepcopy(network).to("cpu", torch.float32)
     cars, reference = torch.from_numpy(sample.spectra[:1]), torch.from_numpy(sample.reference).unsqueeze(0)
     axis = torch.from_numpy(sample.wavenumber.astype(np.float32))
-    return count_cost(network, lambda: network(cars, axis, reference))
+    return count_cost(network, lambda: network(cars, axis, reference, deviation=False))
 
 
 def _row(name: str, rates: Rates, dtype: torch.dtype | None, cost: Cost | None, batch: int | None = None) -> SpeedRow:
