@@ -13,6 +13,7 @@ from napari_crimson.remover.network import NetworkRemover
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 
 
+@pytest.mark.filterwarnings("ignore:RNN module weights")  # cuDNN has no GRU in bfloat16 whose weights lie together
 @pytest.mark.parametrize("name", ["cnn", "rnn"])
 @pytest.mark.parametrize(("precision", "share"), [("float32", 1e-4), ("float16", 1e-2), ("bfloat16", 2e-2)])
 def test_the_answer_of_the_gpu_is_that_of_the_cpu(name: str, precision: str, share: float) -> None:
@@ -30,9 +31,9 @@ def test_flights_cross_in_order_whatever_their_size() -> None:
     assert remover._in_flight is not None
     counts = np.random.default_rng(0).integers(200, 5000, (1000, 300)).astype(np.uint16)
     counts[500] = 65535
-    axis, dark = np.linspace(600.0, 3400.0, 300), np.full(300, 100.0)
+    axis, dark = np.linspace(600.0, 2400.0, 300), np.full(300, 100.0)
     whole = remover(counts, axis, dark=dark)
     assert np.flatnonzero(np.isnan(whole).any(axis=1)).tolist() == [500]
     for size in (1, 7, 64, 999):
-        remover._in_flight._points = size * 700
+        remover._in_flight._points = size * 451  # points of its grid
         np.testing.assert_allclose(remover(counts, axis, dark=dark), whole, rtol=1e-4, atol=1e-4)

@@ -223,10 +223,21 @@ def nothing_done(result: Path) -> bool:
     return said["status"] == "partial" and (result / "raman" / "blocks.txt").read_text() == f"{said['fingerprint']}\n"
 
 
-def test_a_full_gpu_is_given_smaller_batches_and_the_answer_is_the_same(remover: NetworkRemover, tmp_path: Path) -> None:
+FULL = [
+    torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
+    RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
+]
+
+
+@pytest.mark.parametrize("error", FULL, ids=str)
+def test_a_full_gpu_is_given_smaller_batches_and_the_answer_is_the_same(
+    error: RuntimeError, remover: NetworkRemover, tmp_path: Path
+) -> None:
     whole = remover(MANY, AXIS)
     remover._in_flight = InFlight("cpu")  # as on a GPU
-    remover.network = Failing(remover.network, torch.OutOfMemoryError("CUDA out of memory"), room=60)  # type: ignore[assignment]
+    remover.network = Failing(remover.network, error, room=60)  # type: ignore[assignment]
     np.testing.assert_allclose(remover(MANY, AXIS), whole, rtol=1e-4, atol=1e-5)
     sizes = remover.network.sizes
     assert max(sizes) > 60

@@ -17,6 +17,7 @@ __all__ = [
     "devices",
     "free_memory",
     "inference_dtype",
+    "is_full",
     "is_lost",
     "may_fall_back",
     "one_core",
@@ -52,9 +53,10 @@ def describe_device(name: str) -> str:
 
 
 def free_memory(name: str) -> int:
-    """Free bytes on a device; for the CPU and for shared memory, what the operating system has free."""
+    """Free bytes on a device, what this process keeps there unused among them; for shared memory, what the operating system has free."""
     if name.startswith("cuda"):
-        return torch.cuda.mem_get_info(torch.device(name))[0]
+        device = torch.device(name)
+        return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 4 * 2**30  # Windows does not tell without another library; this only bounds a batch
@@ -90,10 +92,21 @@ def may_fall_back(name: str) -> bool:
     return name.endswith(_FALL_BACK)
 
 
+_FULL = ("out of memory", "ALLOC_FAILED")  # pinned memory and the libraries beneath have no exception of their own for it
+_LOST = ("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "CUFFT_EXEC_FAILED", "CUFFT_INTERNAL_ERROR", "HIP error")
+
+
+def is_full(error: RuntimeError) -> bool:
+    """Tell a want of memory, which less work cures, from other failures."""
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in _FULL)
+
+
 def is_lost(error: RuntimeError) -> bool:
     """Tell the failure of a device, after which it does nothing more in this process, from one of the work."""
+    if is_full(error) or "NOT_SUPPORTED" in str(error):
+        return False
     lost: type | tuple[()] = getattr(torch, "AcceleratorError", ())  # since torch 2.8
-    return isinstance(error, lost) or any(word in str(error) for word in ("CUDA error", "CUDNN_STATUS", "CUBLAS_STATUS", "HIP error"))
+    return isinstance(error, lost) or any(word in str(error) for word in _LOST)
 
 
 @contextmanager

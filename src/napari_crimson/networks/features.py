@@ -134,6 +134,7 @@ def _phase_and_fast_parts(log_ratio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     frequency = torch.fft.rfftfreq(2 * points, device=log_ratio.device)
     fast = 1 - torch.exp(-2 * (math.pi * _SMOOTHING_POINTS * frequency) ** 2)
     quadrature = -0.5j * spectrum
+    quadrature[:, 0] = 0  # imaginary there, which a real signal has not; cuFFT does not always pass over it
     parts = torch.stack([quadrature, quadrature * fast, spectrum * fast])
     phase, fast_phase, fast_log = torch.fft.irfft(parts, n=2 * points)[..., :points]
     return phase, fast_phase, fast_log

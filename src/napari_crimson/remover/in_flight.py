@@ -6,9 +6,11 @@ a pass has depends on the free memory of the device; where that was not enough i
 
 from __future__ import annotations
 
+import ctypes
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_crimson.device import free_memory
+from napari_crimson.device import free_memory, is_full
 from napari_crimson.errors import CrimsonError
 
 __all__ = ["InFlight"]
@@ -25,6 +27,7 @@ Run = Callable[[Tensor], list[Tensor]]
 
 _MOST_POINTS = 8192 * 1000  # spectra times points of a pass: more makes no GPU faster
 _BYTES_A_POINT = 400  # of a pass in work: channels in float32, their Fourier transforms, layers in half precision
+_FEWEST = 512  # spectra of a pass, where there are as many: below it a GPU waits more than it works
 _FLIGHTS = 2
 
 
@@ -45,40 +48,58 @@ class InFlight:
         """
         done = 0
         while done < len(spectra):
-            size = min(len(spectra), max(1, self._points // points))
+            several = max(_FEWEST, -(-len(spectra) // (2 * _FLIGHTS)))  # passes, or nothing would run beside
+            size = max(1, min(len(spectra), several, self._points // points))
+            full = False
             try:
                 for stop in self._fly(one, spectra, results, done, size):
                     done = stop
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not is_full(error):
+                    raise
                 if size == 1:
                     told = f"{self.device} has no memory left for a single spectrum; close other programs, or take device='cpu'"
                     raise CrimsonError(told) from None
+                full = True
+            if full:  # the error, which held what the pass had made, is gone by now
                 if self.device.startswith("cuda"):
                     torch.cuda.empty_cache()
                 self._points = size * points // 2
 
     def _fly(self, one: Run, spectra: NDArray[Any], results: Sequence[NDArray[Any]], start: int, size: int) -> Iterator[int]:
         """Run passes of some size from spectrum `start` on; tells after each, in order, where it ended."""
-        flights = [_Flight(self.device, spectra, results, size) for _ in range(_FLIGHTS)]
-        on_the_way: deque[_Flight] = deque()
-        for at in range(start, len(spectra), size):
-            if len(on_the_way) == _FLIGHTS:
-                yield on_the_way[0].land()
-                flights.append(on_the_way.popleft())
-            flight = flights.pop(0)
-            flight.start(one, slice(at, min(at + size, len(spectra))))
-            on_the_way.append(flight)
-        for flight in on_the_way:
-            yield flight.land()
+        flights = [_Flight(self.device, stream, spectra, results, size) for stream in _streams(self.device)]
+        waiting, on_the_way = deque(flights), deque[_Flight]()
+        try:
+            for at in range(start, len(spectra), size):
+                if not waiting:
+                    yield on_the_way[0].land()
+                    waiting.append(on_the_way.popleft())
+                on_the_way.append(waiting.popleft())
+                on_the_way[-1].start(one, slice(at, min(at + size, len(spectra))))
+            for flight in on_the_way:
+                yield flight.land()
+        except BaseException:
+            if not all(flight.is_at_rest() for flight in flights):
+                # to free pinned memory that a lost device still holds would end the process: it is kept for good
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(flights))
+            raise
+
+
+@cache
+def _streams(device: str) -> list[torch.cuda.Stream | None]:
+    """A stream for each flight, always the same: memory that is done with on one is taken again on that one only."""
+    return [torch.cuda.Stream(device) if device.startswith("cuda") else None for _ in range(_FLIGHTS)]  # type: ignore[no-untyped-call]
 
 
 class _Flight:
     """Room for one pass on its way: there, through the network, and back."""
 
-    def __init__(self, device: str, spectra: NDArray[Any], results: Sequence[NDArray[Any]], size: int) -> None:
-        self._device, self._spectra, self._results = device, spectra, results
-        self._cuda = device.startswith("cuda")
-        self._stream = torch.cuda.Stream(device) if self._cuda else None  # type: ignore[no-untyped-call]
+    def __init__(
+        self, device: str, stream: torch.cuda.Stream | None, spectra: NDArray[Any], results: Sequence[NDArray[Any]], size: int
+    ) -> None:
+        self._device, self._stream, self._spectra, self._results = device, stream, spectra, results
+        self._cuda = stream is not None
         if self._stream is not None:  # weights and axis may still be on their way
             self._stream.wait_stream(torch.cuda.current_stream(device))
         self._given = self._room(spectra, size)
@@ -102,6 +123,15 @@ class _Flight:
         for result, room in zip(self._results, self._answers, strict=True):
             result[self._rows] = room[: self._rows.stop - self._rows.start].numpy()
         return self._rows.stop
+
+    def is_at_rest(self) -> bool:
+        """Wait until nothing is under way; False if the device does not answer."""
+        try:
+            if self._stream is not None:
+                self._stream.synchronize()
+        except RuntimeError:
+            return False
+        return True
 
     def _room(self, like: NDArray[Any], size: int) -> Tensor:
         """Memory on the host for `size` rows, where a GPU can fetch them by itself."""

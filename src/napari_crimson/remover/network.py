@@ -11,6 +11,7 @@ import logging
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_crimson import weights
-from napari_crimson.device import CPU_CORES, inference_dtype, is_lost, may_fall_back, one_core, resolve_device
+from napari_crimson.device import CPU_CORES, inference_dtype, is_full, is_lost, may_fall_back, one_core, resolve_device
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
 from napari_crimson.priority import as_here, leave_cores
@@ -32,6 +33,7 @@ __all__ = ["NetworkRemover"]
 _log = logging.getLogger(__name__)
 
 _FEWEST_TRUSTED = 128
+_falling_back = Lock()
 
 
 class NetworkRemover(Remover):
@@ -67,18 +69,20 @@ class NetworkRemover(Remover):
         """Put a network on a device, and see that it works there: a GPU may be taken."""
         self.device = device
         self.dtype = inference_dtype(device, self._precision)
+        if device.startswith("cuda") and self.dtype == torch.float32:
+            torch.backends.cudnn.allow_tf32 = False  # or convolutions would keep three digits
         try:
             self.network = network.to(device, self.dtype).eval().requires_grad_(False)
             if device != "cpu":
                 _try(self.network, device)
+            self._in_flight = None if device == "cpu" else InFlight(device)
         except RuntimeError as error:
-            if not (isinstance(error, torch.OutOfMemoryError) or is_lost(error)):
+            if not (is_full(error) or is_lost(error)):
                 raise
             what = " ".join(str(error).split())[:200]
             raise CrimsonError(
                 f"{device} cannot take the network: {what}; close the programs that use it (nvidia-smi lists them), or take device='cpu'"
             ) from error
-        self._in_flight = None if device == "cpu" else InFlight(device)
         self._passes = Passes(f"{self.card['network']} {self.card.get('arguments', {})}, {self.dtype}")
         self._axis: Axis | None = None
 
@@ -136,14 +140,16 @@ class NetworkRemover(Remover):
         dtype: np.dtype[Any],
     ) -> list[NDArray[Any]]:
         results = [np.empty(spectra.shape, dtype) for _ in range(1 + uncertainty)]
-        taken = as_taken(spectra, self.device)
+        ran_on = self.device
+        taken = as_taken(spectra, ran_on)
         try:
             self._run(taken, wavenumber, dark, reference, results)
         except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError) or not is_lost(error):
+            if not is_lost(error):
                 raise
-            if not self._lost:  # nor has another thread met it
-                self._fall_back(error)
+            with _falling_back:
+                if self.device == ran_on and not self._lost:  # nor has another thread met it
+                    self._fall_back(error)
             self._run(taken, wavenumber, dark, reference, results)
         return results
 
@@ -186,7 +192,7 @@ class NetworkRemover(Remover):
         if self._in_flight is None:
             self._on_cores(one, spectra, results)
         else:
-            self._in_flight.run(one, spectra, results, axis.grid.numel())
+            self._in_flight.run(one, spectra, results, max(axis.grid.numel(), wavenumber.size))
 
     def _on_cores(self, one: Pass, spectra: NDArray[Any], results: list[NDArray[Any]]) -> None:
         """Run the network over batches, one to a core at a time."""
@@ -225,4 +231,4 @@ def _try(network: Network, device: str) -> None:
     """Have one spectrum corrected."""
     spectrum = torch.ones(1, _FEWEST_TRUSTED, device=device)
     with torch.inference_mode():
-        network(spectrum, torch.linspace(800.0, 1800.0, _FEWEST_TRUSTED, device=device), spectrum)
+        network(spectrum, torch.linspace(800.0, 1800.0, _FEWEST_TRUSTED, device=device), spectrum)[0].cpu()  # waits for it

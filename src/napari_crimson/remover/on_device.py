@@ -31,6 +31,7 @@ class Axis:
         source = torch.from_numpy(wavenumber.copy())  # xarray lends its axis read-only
         grid = network_grid(source)
         self.wavenumber = wavenumber.copy()
+        self.step = float(grid[1] - grid[0])
         self.grid = grid.to(device, torch.float32)
         same = grid is source
         self._there = None if same else resampling_matrix(source, grid).to(device)
@@ -46,8 +47,7 @@ class Axis:
 
     def describe(self) -> str:
         """The grid in words, for the record."""
-        step = float(self.grid[1] - self.grid[0])
-        return f"{self.grid.numel()} points, {step:.3g} cm-1" + ("" if self._there is None else ", resampled")
+        return f"{self.grid.numel()} points, {self.step:.3g} cm-1" + ("" if self._there is None else ", resampled")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
