@@ -108,6 +108,19 @@ def viewer(_modules_set_aside: None, request: pytest.FixtureRequest, monkeypatch
 
 
 @pytest.fixture
+def plot(viewer: Any, qtbot: Any) -> Any:
+    """A plot of one peak in a dock, laid out."""
+    from napari_crimson.plugin.plot.plot import SpectrumPlot
+    from seen_plot import AXIS, PEAK
+
+    widget = SpectrumPlot(viewer, name="Spectra", y_label="counts")
+    viewer.window.add_dock_widget(widget, name="Spectra", area="right")
+    widget.set_line("peak", AXIS, PEAK)
+    qtbot.wait(50)
+    return widget
+
+
+@pytest.fixture
 def press(qtbot: Any) -> Callable[[Any], None]:
     """Press a button of Qt with the mouse."""
     from qtpy.QtCore import Qt

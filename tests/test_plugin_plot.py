@@ -2,74 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import gc
 import weakref
-from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
+
+from seen_plot import AXIS, PEAK, drag, on_screen, pixels, seen_range, shows
 
 pytestmark = pytest.mark.gui
-
-AXIS = np.linspace(500.0, 3500.0, 301)
-PEAK = 1 / (1 + ((AXIS - 2000) / 100) ** 2)
-
-
-@pytest.fixture
-def plot(viewer: Any, qtbot: Any) -> Any:
-    """A plot of one peak in a dock, laid out."""
-    from napari_crimson.plugin.plot.plot import SpectrumPlot
-
-    widget = SpectrumPlot(viewer, name="Spectra", y_label="counts")
-    viewer.window.add_dock_widget(widget, name="Spectra", area="right")
-    widget.set_line("peak", AXIS, PEAK)
-    qtbot.wait(50)
-    return widget
-
-
-def pixels(widget: Any) -> np.ndarray:
-    """Colours (y, x, 3) on the screen, without the frame of axes and legend."""
-    from qtpy.QtGui import QImage
-
-    image = widget.view.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
-
-
-def shows(widget: Any, colour: str) -> int:
-    """How many pixels are nearly of a colour ``#rrggbb``."""
-    wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
-    return int((np.abs(pixels(widget) - wanted).max(axis=-1) < 40).sum())
-
-
-def on_screen(widget: Any, x: float, y: float) -> Any:
-    """Where a point of the plot lies in its view."""
-    from qtpy.QtCore import QPointF
-
-    return widget.view.mapFromScene(widget.view.getPlotItem().vb.mapViewToScene(QPointF(x, y)))
-
-
-def drag(qtbot: Any, widget: Any, start: float, end: float) -> None:
-    from qtpy.QtCore import Qt
-
-    at, to = on_screen(widget, start, 0.6), on_screen(widget, end, 0.6)
-    port = widget.view.viewport()
-    qtbot.mouseMove(port, at)
-    qtbot.mousePress(port, Qt.MouseButton.LeftButton, pos=at)
-    for share in (0.25, 0.5, 0.75, 1.0):
-        qtbot.mouseMove(port, at + (to - at) * share)
-        qtbot.wait(30)
-    qtbot.mouseRelease(port, Qt.MouseButton.LeftButton, pos=to)
-
-
-def seen_range(widget: Any, axis: int) -> tuple[float, float]:
-    low, high = widget.view.getPlotItem().viewRange()[axis]
-    return low, high
 
 
 def test_line_is_drawn_in_its_colour_and_removed(plot: Any, qtbot: Any) -> None:
@@ -251,27 +195,6 @@ def test_plots_linked_move_together(viewer: Any, plot: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: seen_range(other, 0)[1] == pytest.approx(1500, abs=60), timeout=5_000)
 
 
-def test_numbers_are_saved_as_they_are(plot: Any, tmp_path: Path) -> None:
-    from napari_crimson.plugin.plot.menu import save_table
-
-    plot.set_line("short", AXIS[10:], PEAK[10:] * 2, sd=PEAK[10:] / 10)
-    save_table(plot, tmp_path / "lines.csv")
-    header, *rows = csv.reader((tmp_path / "lines.csv").read_text(encoding="utf-8").splitlines())
-    assert header == ["Raman shift (cm⁻¹)", "peak", "short", "short sd"]
-    assert rows[0][2:] == ["", ""]
-    assert_array_equal([float(row[0]) for row in rows], AXIS)
-    assert_array_equal([float(row[1]) for row in rows], PEAK)
-    assert_array_equal([[float(value) for value in row[2:]] for row in rows[10:]], np.c_[PEAK * 2, PEAK / 10][10:])
-
-
-def test_a_column_says_where_its_numbers_are_from(plot: Any) -> None:
-    from napari_crimson.plugin.plot.menu import table_text
-
-    plot.set_line("cnn", AXIS, PEAK, sd=PEAK, of="tissue, y 4, x 5")
-    header = next(csv.reader(table_text(plot).splitlines()))
-    assert header[2:] == ["cnn (tissue, y 4, x 5)", "cnn sd (tissue, y 4, x 5)"]
-
-
 @pytest.mark.parametrize(("chosen", "seen"), [("#451305", False), ("#56b4e9", True), ("#000000", False)])
 def test_colours_that_could_not_be_told_from_the_background_are_drawn_lighter(plot: Any, chosen: str, seen: bool) -> None:
     from qtpy.QtGui import QColor
@@ -282,261 +205,11 @@ def test_colours_that_could_not_be_told_from_the_background_are_drawn_lighter(pl
     assert QColor(drawn).lightness() > 80
 
 
-def test_pictures_are_on_white_and_leave_the_plot_as_it_was(plot: Any, qtbot: Any, tmp_path: Path) -> None:
-    from qtpy.QtGui import QColor, QImage
-
-    from napari_crimson.plugin.plot.menu import save_picture
-
-    shown = pixels(plot)
-    save_picture(plot, tmp_path / "plot.png")
-    image = QImage(str(tmp_path / "plot.png"))
-    assert image.pixelColor(image.width() - 3, 3) == QColor("white")
-    assert image.width() >= 2 * plot.view.width()
-    save_picture(plot, tmp_path / "plot.svg")
-    drawing = (tmp_path / "plot.svg").read_text(encoding="utf-8")
-    assert "<path" in drawing or "<polyline" in drawing
-    assert "nan" not in drawing
-    qtbot.wait(20)
-    assert np.abs(pixels(plot) - shown).max() < 10
-
-
-LONG = ("measured", "background", "cnn-crimson-adapted-to-glass", "pin 1", "pin 2", "a region of the nucleus", "kk")
-
-
-def names_above(widget: Any) -> dict[str, Any]:
-    """Where the names of lines are in the view, checked to lie beside one another, above the axes and within the view."""
-    widget.view.scene().prepareForPaint()
-    places, box = widget._legend.places(), widget.view.getPlotItem().vb.sceneBoundingRect()
-    assert list(places) == list(widget.lines)
-    for name, place in places.items():
-        assert place.bottom() <= box.top()
-        assert place.left() >= 0
-        assert place.right() <= widget.view.width()
-        assert not any(place.intersects(other) for another, other in places.items() if another != name)
-    return places
-
-
-def test_names_stand_above_the_axes_in_as_many_rows_as_they_need(plot: Any, qtbot: Any) -> None:
-    (one,) = names_above(plot).values()
-    top = plot.view.getPlotItem().vb.sceneBoundingRect().top()
-    for name in LONG:
-        plot.set_line(name, AXIS, PEAK, dashed=name == "kk")
-    qtbot.wait(50)
-    rows = {place.top() for place in names_above(plot).values()}
-    assert len(rows) > 1
-    assert one.top() in rows
-    assert plot.view.getPlotItem().vb.sceneBoundingRect().top() > top
-    for name in LONG:
-        plot.remove_line(name)
-    qtbot.wait(50)
-    assert names_above(plot) == {"peak": one}
-    assert plot.view.getPlotItem().vb.sceneBoundingRect().top() == top
-
-
-def test_a_name_wider_than_the_plot_is_shortened(plot: Any, qtbot: Any) -> None:
-    plot.set_line("a very long name " * 20, AXIS, PEAK)
-    qtbot.wait(50)
-    names_above(plot)
-
-
-def test_a_click_on_a_name_hides_its_line_and_another_shows_it(plot: Any, qtbot: Any) -> None:
-    from qtpy.QtCore import Qt
-    from qtpy.QtWidgets import QApplication
-
-    def click_on(name: str) -> None:
-        qtbot.wait(QApplication.doubleClickInterval() + 50)
-        at = plot.view.mapFromScene(names_above(plot)[name].center())
-        qtbot.mouseMove(plot.view.viewport(), at)
-        qtbot.mouseClick(plot.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
-        qtbot.wait(50)
-
-    plot.set_line("other", AXIS, 0.5 * PEAK, sd=np.full(AXIS.size, 0.2), colour="#ff0000")
-    qtbot.wait(50)
-    whole = pixels(plot)
-    red = shows(plot, "#ff0000")
-    click_on("other")
-    assert shows(plot, "#ff0000") < 0.1 * red
-    plot.set_line("other", AXIS, 0.6 * PEAK, sd=np.full(AXIS.size, 0.2))  # as the cursor moves on
-    qtbot.wait(50)
-    assert shows(plot, "#ff0000") < 0.1 * red
-    plot.set_line("other", AXIS, 0.5 * PEAK, sd=np.full(AXIS.size, 0.2))
-    click_on("other")
-    qtbot.mouseMove(plot.view.viewport(), on_screen(plot, 3000, 0.5))
-    qtbot.wait(50)
-    assert (np.abs(pixels(plot) - whole).max(axis=-1) > 40).mean() < 0.01
-
-
-def test_names_are_written_anew_only_where_they_or_their_lines_look_otherwise(plot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[str] = []
-    for work in ("update", "_arrange"):
-        monkeypatch.setattr(plot._legend, work, lambda work=work: done.append(work))
-    for scale in (1.0, 2.0):
-        plot.set_line("peak", AXIS, scale * PEAK, sd=PEAK)
-    assert not done
-    plot.set_line("peak", AXIS, PEAK, dashed=True)
-    assert done == ["update"]
-    plot.set_line("other", AXIS, PEAK)
-    assert "_arrange" in done
-
-
-def test_pictures_name_the_lines(plot: Any, qtbot: Any) -> None:
-    from napari_crimson.plugin.plot.menu import picture
-
-    plot.set_line("other", AXIS, PEAK, colour="#ff0000")
-    qtbot.wait(50)
-    place = names_above(plot)["other"].toRect()
-    image = picture(plot)
-    sharper = image.width() // plot.view.width()
-    inside = [
-        image.pixelColor(x, y)
-        for x in range(sharper * place.left(), sharper * place.right())
-        for y in range(sharper * place.top(), sharper * place.bottom())
-    ]
-    assert sum(colour.red() > 200 > 100 > colour.green() for colour in inside) > 20  # a piece of the line
-    assert sum(colour.lightness() < 100 and colour.saturation() < 50 for colour in inside) > 20  # and its name, in black
-
-
-@pytest.mark.parametrize("name", ["plot.jpg", "not_there/plot.svg", "not_there/plot.png"])
-def test_pictures_that_cannot_be_saved_are_refused(plot: Any, tmp_path: Path, name: str) -> None:
-    from napari_crimson.errors import CrimsonError
-    from napari_crimson.plugin.plot.menu import save_picture
-
-    with pytest.raises(CrimsonError, match=r"plot\.(jpg|svg|png)"):
-        save_picture(plot, tmp_path / name)
-
-
-def test_menu_saves_copies_and_changes_the_scale(
-    plot: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, choose: Callable[[Any, str], None]
-) -> None:
-    from qtpy.QtWidgets import QApplication, QFileDialog
-
-    choose(plot, "Copy numbers")
-    assert QApplication.clipboard().text().splitlines()[0] == "Raman shift (cm⁻¹)\tpeak"
-    choose(plot, "Copy picture")
-    assert QApplication.clipboard().image().width() >= 2 * plot.view.width()
-    answers = iter([(str(tmp_path / "a.csv"), "CSV (*.csv)"), (str(tmp_path / "b"), "PNG (*.png)"), ("", "")])
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: next(answers))
-    choose(plot, "Save numbers …")
-    assert (tmp_path / "a.csv").read_text(encoding="utf-8").startswith("Raman shift")
-    choose(plot, "Save picture …")
-    assert (tmp_path / "b.png").stat().st_size > 1000
-    choose(plot, "Save picture …")  # and think better of it
-    assert len(list(tmp_path.iterdir())) == 2
-    choose(plot, "Logarithmic scale")
-    assert plot.log_y
-    assert seen_range(plot, 1)[1] == pytest.approx(0.0, abs=0.3)
-    choose(plot, "Logarithmic scale")
-    assert not plot.log_y
-
-
-@pytest.fixture
-def choose(qtbot: Any) -> Callable[[Any, str], None]:
-    """Click an entry of a plot's menu, which must have a tooltip."""
-    from qtpy.QtCore import Qt, QTimer
-
-    def click(widget: Any, text: str) -> None:
-        menu = widget.menu_button.menu()
-        (action,) = [action for action in menu.actions() if action.text() == text]
-        assert action.toolTip()
-        assert action.toolTip() != text
-        QTimer.singleShot(100, lambda: qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(action).center()))
-        qtbot.mouseClick(widget.menu_button, Qt.MouseButton.LeftButton)
-        qtbot.wait(150)
-
-    return click
-
-
-def test_right_button_opens_the_menu(plot: Any, qtbot: Any) -> None:
-    from qtpy.QtCore import Qt
-
-    qtbot.mouseClick(plot.view.viewport(), Qt.MouseButton.RightButton, pos=on_screen(plot, 1000, 0.5))
-    menu = plot.menu_button.menu()
-    qtbot.waitUntil(menu.isVisible, timeout=5_000)
-    menu.close()
-
-
 def test_controls_have_names_and_tips(plot: Any) -> None:
     assert plot.view.accessibleName() == "Spectra"
     assert plot.menu_button.accessibleName() == "Spectra: menu"
     assert plot.menu_button.toolTip()
     assert "cursor" in plot.readout.accessibleName()
-
-
-def test_notes_are_written_at_their_points(plot: Any, qtbot: Any) -> None:
-    plot.set_notes([(1000, 0.5, "1000"), (2500, 0.5, "2500")])
-    qtbot.wait(20)
-    noted = shows(plot, plot.colours.text)
-    plot.set_notes([])
-    qtbot.wait(20)
-    bare = shows(plot, plot.colours.text)
-    assert noted > bare + 30
-    plot.set_notes([(2500, 0.5, "2500")])
-    qtbot.wait(20)
-    assert bare + 15 < shows(plot, plot.colours.text) < noted - 10
-
-
-def test_the_note_of_the_highest_line_is_not_cut(plot: Any, qtbot: Any) -> None:
-    plot.set_notes([(float(AXIS[PEAK.argmax()]), float(PEAK.max()), "2000")])
-    qtbot.wait(20)
-    (place,) = plot._notes.places()
-    assert plot.view.getPlotItem().vb.sceneBoundingRect().contains(place)
-
-
-def test_however_long_a_note_is_there_is_room_for_it(plot: Any, qtbot: Any) -> None:
-    plot.set_notes([(float(AXIS[PEAK.argmax()]), float(PEAK.max()), "the symmetric stretch of methylene groups")])
-    qtbot.wait(20)
-    (place,) = plot._notes.places()
-    assert plot.view.getPlotItem().vb.sceneBoundingRect().contains(place)
-
-
-@pytest.mark.parametrize("log", [False, True])
-def test_notes_stand_above_all_lines_that_are_seen(plot: Any, qtbot: Any, log: bool) -> None:
-    from qtpy.QtCore import QPointF
-
-    def stands_on() -> float:
-        """The height that the note stands above, on the axis."""
-        qtbot.wait(20)
-        plot.settle()
-        (place,) = plot._notes.places()
-        y = plot.view.getPlotItem().vb.mapSceneToView(place.center() + QPointF(0, place.height() / 2)).y()
-        return float(10**y if log else y)
-
-    plot.log_y = log
-    plot.set_notes([(2000, 1.0, "2000")])
-    assert 1.0 < stands_on() < 1.25
-    plot.set_line("pin", AXIS, 2 * PEAK, sd=PEAK)
-    assert 3.0 < stands_on() < 3.6
-    plot.set_line("elsewhere", [500, 1000], [9, 9])
-    plot.set_line("nothing", AXIS, np.full(AXIS.size, np.nan))
-    plot._legend.toggled.emit("pin", False)
-    assert 1.0 < stands_on() < 1.6
-    plot._legend.toggled.emit("pin", True)
-    assert stands_on() > 3.0
-    plot.remove_line("pin")
-    assert 1.0 < stands_on() < 1.6
-
-
-def test_notes_grow_with_the_picture(plot: Any, qtbot: Any) -> None:
-    from qtpy.QtGui import QImage, QPainter
-
-    def written(scale: int) -> int:
-        scene = plot.view.scene()
-        images = []
-        for notes in ([(2600, 0.5, "2600")], []):
-            plot.set_notes(notes)
-            qtbot.wait(20)
-            image = QImage(scene.sceneRect().size().toSize() * scale, QImage.Format.Format_RGB32)
-            image.fill(0)
-            painter = QPainter(image)
-            scene.render(painter)
-            painter.end()
-            images.append(np.frombuffer(image.constBits(), np.uint8).astype(int))
-        return int((np.abs(images[0] - images[1]) > 60).sum())
-
-    plot.view.getPlotItem().vb.setRange(xRange=(500, 3500), yRange=(0, 1.5))  # so that the room for them changes nothing
-    once, thrice = written(1), written(3)
-    assert once > 30
-    assert 5 * once < thrice < 14 * once
 
 
 def test_numbers_of_a_logarithmic_axis_stay_apart(plot: Any, qtbot: Any) -> None:
