@@ -77,6 +77,28 @@ def test_the_error_falls_and_every_weight_learns(optimizer: str, tmp_path: Path)
     assert [name for name in before if torch.equal(before[name], after[name])] == []
 
 
+def test_the_deviation_is_learnt_alone_and_the_answers_stay(tmp_path: Path) -> None:
+    start = train(TINY, tmp_path, device="cpu")
+    seen: list[Validation] = []
+    recipe = replace(TINY, name="more", start=str(start), learn="deviation", steps=60, validate_every=20, learning_rate=3e-3, warm_up=5)
+    before, after = weights.load(start)[0], weights.load(train(recipe, tmp_path, device="cpu", progress=seen.append))[0]
+    changed = {name.split(".")[1] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"log_sd"}
+    assert seen[-1].deviation < seen[0].deviation
+    assert seen[-1].error == seen[0].error
+    assert [row["step"] for row in weights.read_curve(tmp_path / "more.safetensors")] == [3, 6, 6, 26, 46, 66]
+    with pytest.raises(CrimsonError, match="learn = 'most', there are all, deviation"):
+        TrainingRun(replace(TINY, learn="most"), device="cpu")
+
+
+def test_a_deviation_of_another_make_begins_anew(tmp_path: Path) -> None:
+    tensors, card = weights.load(train(TINY, tmp_path, device="cpu"))
+    old = {name: values for name, values in tensors.items() if "log_sd" not in name} | {"head.log_sd.0.weight": torch.ones(32, 8, 3)}
+    start = weights.save(tmp_path / "old", old, card)
+    run = TrainingRun(replace(TINY, name="more", start=str(start)), device="cpu")
+    torch.testing.assert_close(run.master.state_dict()["stem.weight"], tensors["stem.weight"])
+
+
 def test_an_unknown_optimizer_is_named() -> None:
     with pytest.raises(CrimsonError, match="optimizer = 'sgd', there are adamw, muon"):
         TrainingRun(replace(TINY, optimizer="sgd"), device="cpu")

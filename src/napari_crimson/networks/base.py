@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from napari_crimson.networks.features import CHANNELS, INPUTS
 from napari_crimson.networks.layers import Conv1d, repeat_end
 
-__all__ = ["Head", "Network", "ResidualBlock", "Spread"]
+__all__ = ["DEVIATION", "Head", "Network", "ResidualBlock", "Spread"]
+
+DEVIATION = "log_sd"  # in the name of whatever gives the deviation, and of nothing else
+_USUAL_POINTS = 700.0
 
 
 class Network(nn.Module):
@@ -65,33 +68,28 @@ class ResidualBlock(nn.Module):
 
 
 class Spread(nn.Module):
-    """ln of the deviation from features (N, width, L), those of each place and their mean over the whole spectrum.
+    """ln of the deviation from features (N, width, L): those around each place, their mean over the whole spectrum, and its length.
 
-    How noisy a spectrum is, and how long, can be told from all of it only.
+    How noisy a spectrum is, and how much of it there is, cannot be told from a part.
     """
 
-    def __init__(self, width: int, stride: int, *, hidden: int = 32) -> None:
+    def __init__(self, width: int, stride: int, *, hidden: int = 64) -> None:
         super().__init__()
+        self.stride = stride
         self.near = Conv1d(width, hidden, 3, padding=1)
         self.whole = nn.Linear(width, hidden, bias=False)
+        self.length = nn.Linear(1, hidden, bias=False)
+        self.around = ResidualBlock(hidden, 3, dilation=4)
         self.act = nn.LeakyReLU(0.1)
         self.out = Conv1d(hidden, stride, 3, padding=1)
-        self.register_load_state_dict_pre_hook(_without_whole)  # type: ignore[no-untyped-call]
+        nn.init.zeros_(self.length.weight)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (N, stride, L)."""
-        found: Tensor = self.out(self.act(self.near(features) + self.whole(features.mean(2)).unsqueeze(2)))
+        points = features.new_tensor([math.log(features.shape[2] * self.stride / _USUAL_POINTS)])
+        common = self.whole(features.mean(2)) + self.length(points)
+        found: Tensor = self.out(self.act(self.around(self.near(features) + common.unsqueeze(2))))
         return found
-
-
-def _without_whole(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
-    """Take weights from when each place was all that the deviation saw."""
-    if f"{prefix}0.weight" not in state:
-        return
-    for old, new in (("0", "near"), ("2", "out")):
-        for kind in ("weight", "bias"):
-            state[f"{prefix}{new}.{kind}"] = state.pop(f"{prefix}{old}.{kind}")
-    state[f"{prefix}whole.weight"] = torch.zeros_like(state[f"{prefix}near.weight"][..., 0])
 
 
 class Head(nn.Module):

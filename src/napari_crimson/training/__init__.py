@@ -64,7 +64,7 @@ def train(
         if validation and progress:
             progress(validation)
     try:
-        path = weights.save(Path(folder) / recipe.name, *run.result(), run.curve)
+        path = weights.save(Path(folder) / recipe.name, *run.result(), run.history)
     except CrimsonError:
         run.drop_checkpoint()
         raise

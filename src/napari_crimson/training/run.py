@@ -17,7 +17,8 @@ from torch import Tensor
 from napari_crimson import weights
 from napari_crimson._version import __version__
 from napari_crimson.errors import CrimsonError
-from napari_crimson.networks import build
+from napari_crimson.networks import Network, build
+from napari_crimson.networks.base import DEVIATION
 from napari_crimson.networks.grid import STEP_CM1
 from napari_crimson.objective import draw_on_grid, judge, loss
 from napari_crimson.recipe import Recipe
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from napari_crimson.remover import Remover
 
 __all__ = ["TrainingRun", "Validation"]
+
+_JUDGED_BY = {"all": "error", "deviation": "deviation"}  # by what is learnt, the figure that chooses the weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +44,21 @@ class Validation:
     pearson: float  # median
     slope: float
     within_1sd: float
+    within_2sd: float
+    deviation: float  # quantile loss
 
 
-def _starting_weights(recipe: Recipe) -> dict[str, Tensor]:
-    """Tensors of the weights to begin from, which must be of the same network and for the same kind of answer."""
+def _begin_from_start(network: Network, recipe: Recipe) -> None:
+    """Load the weights to begin from, which must be of the same network and for the same kind of answer; another deviation begins anew."""
     tensors, card = weights.load(str(recipe.start))
     if card["network"] != recipe.network or card.get("arguments", {}) != json.loads(json.dumps(recipe.arguments)):
         raise CrimsonError(f"start = '{recipe.start}' is a {card['network']} with {card.get('arguments')}; the recipe must say the same")
     if card["convention"] != PRIORS[recipe.prior].convention:
         raise CrimsonError(f"start = '{recipe.start}' answers in the {card['convention']} convention, prior '{recipe.prior}' does not")
-    return tensors
+    deviation = {name: values for name, values in network.state_dict().items() if DEVIATION in name}
+    if any(name not in tensors or tensors[name].shape != values.shape for name, values in deviation.items()):
+        tensors = {name: values for name, values in tensors.items() if DEVIATION not in name} | deviation
+    network.load_state_dict(tensors)
 
 
 class TrainingRun:
@@ -93,11 +101,16 @@ class TrainingRun:
         # float32 weights learn; a copy in the working precision runs the layers
         self.master = build(recipe.network, recipe.arguments).to(self.device)
         if recipe.start:
-            self.master.load_state_dict(_starting_weights(recipe))
+            _begin_from_start(self.master, recipe)
+        if recipe.learn not in _JUDGED_BY:
+            raise CrimsonError(f"learn = '{recipe.learn}', there are {', '.join(_JUDGED_BY)}")
         self.average = build(recipe.network, recipe.arguments).to(self.device)
         self.average.load_state_dict(self.master.state_dict())
         self.working = build(recipe.network, recipe.arguments).to(self.device, self.dtype)
-        self.optimizer = Optimizer(recipe, list(self.master.parameters()))
+        for network in (self.master, self.working):
+            for name, parameter in network.named_parameters():
+                parameter.requires_grad_(recipe.learn == "all" or DEVIATION in name)
+        self.optimizer = Optimizer(recipe, [parameter for parameter in self.master.parameters() if parameter.requires_grad])
         self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
         self.done = 0
         self.seconds = 0.0
@@ -128,11 +141,21 @@ class TrainingRun:
         """Judge the averaged weights, keep them if they are the best yet, and write a checkpoint."""
         figures = judge(self.average, self.held_out, self.prior)
         validation = Validation(step=self.done, seconds=round(self.seconds, 1), loss=loss, **figures)
-        if not self.curve or validation.error < min(row["error"] for row in self.curve):
+        if not self.curve or asdict(validation)[self._judged_by] < self._best_figures[self._judged_by]:
             self.best = {k: v.detach().clone() for k, v in self.average.state_dict().items()}
         self.curve.append(asdict(validation))
         self._checkpoint()
         return validation
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The curve that belongs to the weights: where their answers are those of the start, its own stands ahead."""
+        before = weights.read_curve(self.recipe.start) if self.recipe.start and self.recipe.learn != "all" else []
+        if not before:
+            return self.curve
+        steps, seconds = before[-1]["step"], before[-1]["seconds"]
+        own = [{**row, "step": row["step"] + steps, "seconds": row["seconds"] + seconds} for row in self.curve]
+        return [{key: row.get(key, math.nan) for key in own[0]} for row in before] + own
 
     @property
     def best_step(self) -> int:
@@ -149,9 +172,9 @@ class TrainingRun:
         """
         recipe = self.recipe
         if self.best_step == 0:
-            after = min((row["error"] for row in self.curve[1:]), default=math.nan)
+            after = min((row[self._judged_by] for row in self.curve[1:]), default=math.nan)
             raise CrimsonError(
-                f"training made '{recipe.start}' no better: error {self.curve[0]['error']:.4g} at the start, "
+                f"training made '{recipe.start}' no better: {self._judged_by} {self.curve[0][self._judged_by]:.4g} at the start, "
                 f"{after:.4g} at best after it; nothing was saved, '{recipe.start}' serves as it is"
             )
         card = {
@@ -183,7 +206,11 @@ class TrainingRun:
 
     @property
     def _best_figures(self) -> dict[str, float]:
-        return min(self.curve, key=lambda row: row["error"])
+        return min(self.curve, key=lambda row: row[self._judged_by])
+
+    @property
+    def _judged_by(self) -> str:
+        return _JUDGED_BY[self.recipe.learn]
 
     def _held_out(self) -> Iterator[Batch]:
         """The validation set, in batches on axes of its own."""
