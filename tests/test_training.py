@@ -81,12 +81,15 @@ def test_the_deviation_is_learnt_alone_and_the_answers_stay(tmp_path: Path) -> N
     start = train(TINY, tmp_path, device="cpu")
     seen: list[Validation] = []
     recipe = replace(TINY, name="more", start=str(start), learn="deviation", steps=60, validate_every=20, learning_rate=3e-3, warm_up=5)
+    spectra = [weights.read_card(start)["spectra"]]
     before, after = weights.load(start)[0], weights.load(train(recipe, tmp_path, device="cpu", progress=seen.append))[0]
     changed = {name.split(".")[1] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"log_sd"}
     assert seen[-1].deviation < seen[0].deviation
     assert seen[-1].error == seen[0].error
-    assert [row["step"] for row in weights.read_curve(tmp_path / "more.safetensors")] == [3, 6, 6, 26, 46, 66]
+    spectra.append(weights.read_card(tmp_path / "more.safetensors")["spectra"])
+    assert spectra == [150, 1650]
+    assert [row["step"] for row in weights.read_curve(tmp_path / "more.safetensors")] == [3, 6, 26, 46, 66]
     with pytest.raises(CrimsonError, match="learn = 'most', there are all, deviation"):
         TrainingRun(replace(TINY, learn="most"), device="cpu")
 

@@ -81,11 +81,12 @@ def _rows(seen: Inspection) -> list[tuple[str, str]]:
     card, step, peak = seen.card, seen.spectrum.step_cm1, seen.peak
     recipe, prior = card.get("recipe", {}), card.get("prior", {})
     theory = "the whole spectrum" if seen.theory is None else f"{seen.theory} points, {seen.theory * step:,.0f} cm⁻¹"
+    steps = int(seen.curve["step"][-1]) if seen.curve else recipe.get("steps", 0)
     rows = [
         ("network", f"{card['network']}, {card['convention']} convention"),
         ("parameters", f"{seen.facts.parameters:,}"),
         ("MFLOP", f"{seen.facts.mflop:.3g} for a spectrum of {seen.facts.points} points"),
-        ("trained on", f"{prior.get('name', 'not told')}, {card.get('spectra', 0):,} spectra, {recipe.get('steps', 0):,} steps"),
+        ("trained on", f"{prior.get('name', 'not told')}, {card.get('spectra', 0):,} spectra, {steps:,} steps"),
         ("trained by", f"{card.get('hardware', 'not told')} in {duration(card.get('seconds', 0))}"),
     ]
     if seen.curve:

@@ -154,7 +154,7 @@ class TrainingRun:
         if not before:
             return self.curve
         steps, seconds = before[-1]["step"], before[-1]["seconds"]
-        own = [{**row, "step": row["step"] + steps, "seconds": row["seconds"] + seconds} for row in self.curve]
+        own = [{**row, "step": row["step"] + steps, "seconds": row["seconds"] + seconds} for row in self.curve if row["step"]]
         return [{key: row.get(key, math.nan) for key in own[0]} for row in before] + own
 
     @property
@@ -177,6 +177,7 @@ class TrainingRun:
                 f"training made '{recipe.start}' no better: {self._judged_by} {self.curve[0][self._judged_by]:.4g} at the start, "
                 f"{after:.4g} at best after it; nothing was saved, '{recipe.start}' serves as it is"
             )
+        before = weights.read_card(recipe.start) if recipe.start and recipe.learn != "all" else {}  # of which the answers are
         card = {
             "name": recipe.name,
             "network": recipe.network,
@@ -184,8 +185,8 @@ class TrainingRun:
             "version": __version__,
             "hardware": f"{platform.machine()} {self.device.type} {self.dtype}".replace("torch.", ""),
             "torch": torch.__version__,
-            "seconds": round(self.seconds),
-            "spectra": self.done * recipe.batch_points // (sum(recipe.points) // 2),
+            "seconds": round(self.seconds) + before.get("seconds", 0),
+            "spectra": self.done * recipe.batch_points // (sum(recipe.points) // 2) + before.get("spectra", 0),
             **({"stopped_at_step": self.done} if self.done < recipe.steps else {}),
             "step_cm1": list(STEP_CM1),
             "arguments": recipe.arguments,
