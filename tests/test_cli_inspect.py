@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,9 @@ def test_two_networks_on_simulated_tissue(tmp_path: Path, capsys: pytest.Capture
     cnn, rnn = said.split("\n\n")
     best = weights.read_card("cnn")["validation"]
     trained = f"{best['error']:.3g} at step {best['step']:,}"
-    for fact in ("655,032", "95.1 for a spectrum of 1000 points", trained, "979 points", "peak at 2848 cm⁻¹"):
+    for fact in ("456,128", "56.5 for a spectrum of 1000 points", trained, "1543 points"):
         assert fact in cnn
+    assert re.search("peak at 28(48|84) cm⁻¹", cnn)  # two lines of one height
     assert "the whole spectrum" in rnn
     assert {path.stem for path in tmp_path.glob("*.png")} == {f"{name}-{what}" for name in ("cnn", "rnn") for what in FIGURES}
     for path in tmp_path.glob("*.png"):

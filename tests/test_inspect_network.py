@@ -168,7 +168,7 @@ def test_the_maps_lead_from_the_first_layer_to_the_answer(name: str) -> None:
     at = np.abs(stem).sum(axis=0).argmax() / stem.shape[1] * 3000 + 500
     assert abs(at - 2880) < 120
     if name == "rnn":  # its GRU has the steps first
-        assert maps["gru"].shape == (128, 200)
+        assert maps["gru"].shape == (128, 84)
 
 
 @pytest.mark.parametrize("reference", [True, False])

@@ -150,12 +150,18 @@ class TrainingRun:
     @property
     def history(self) -> list[dict[str, float]]:
         """The curve that belongs to the weights: where their answers are those of the start, its own stands ahead."""
-        before = weights.read_curve(self.recipe.start) if self.recipe.start and self.recipe.learn != "all" else []
-        if not before:
-            return self.curve
-        steps, seconds = before[-1]["step"], before[-1]["seconds"]
-        own = [{**row, "step": row["step"] + steps, "seconds": row["seconds"] + seconds} for row in self.curve if row["step"]]
-        return [{key: row.get(key, math.nan) for key in own[0]} for row in before] + own
+        before = self._curve_of_start
+        own = [self._behind_start(row) for row in self.curve if row["step"] or not before]
+        return [{key: row.get(key, math.nan) for key in self.curve[0]} for row in before] + own
+
+    @property
+    def _curve_of_start(self) -> list[dict[str, float]]:
+        return weights.read_curve(self.recipe.start) if self.recipe.start and self.recipe.learn != "all" else []
+
+    def _behind_start(self, row: dict[str, float]) -> dict[str, float]:
+        """A row of the curve, counted from the beginning of what led to the answers."""
+        ahead = next(reversed(self._curve_of_start), {"step": 0, "seconds": 0.0})
+        return {**row, **{key: row[key] + ahead[key] for key in ("step", "seconds")}}
 
     @property
     def best_step(self) -> int:
@@ -192,7 +198,7 @@ class TrainingRun:
             "arguments": recipe.arguments,
             "prior": {"name": recipe.prior, **asdict(self.prior)},
             "recipe": {k: v for k, v in asdict(recipe).items() if k not in ("arguments", "bounds", "name", "network", "prior")},
-            "validation": self._best_figures,
+            "validation": self._behind_start(self._best_figures),
         }
         return self.best, card
 
