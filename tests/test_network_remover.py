@@ -19,7 +19,7 @@ from napari_crimson import open_stack, priority, remove_background
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
 from napari_crimson.remover import load_remover, network
-from napari_crimson.remover.base import Remover
+from napari_crimson.remover.base import Remover, Task
 from napari_crimson.remover.in_flight import InFlight
 from napari_crimson.remover.network import NetworkRemover
 from napari_crimson.remover.on_device import Pass
@@ -134,8 +134,8 @@ def test_the_device_finds_the_same_spectra_sound_as_the_host(remover: NetworkRem
     spectra[1, 7], spectra[2, 0], spectra[3, -1] = np.nan, np.inf, -np.inf
     spectra[4], spectra[5], spectra[6] = -1.0, 0.0, 3e38  # the sum of the last is beyond float32
     spectra[6, 0], spectra[7, 3], spectra[8] = 1.0, -4.0, np.nan
-    task = spectra, AXIS, None, None, True, np.dtype(np.float32)
-    for here, there in zip(Remover._answer(remover, *task), remover._answer(*task), strict=True):
+    task = Task(wavenumber=AXIS, uncertainty=True)
+    for here, there in zip(Remover._answer(remover, spectra, task), remover._answer(spectra, task), strict=True):
         np.testing.assert_array_equal(here, there)
         assert np.isfinite(there[[0, 7, 9, 10, 11]]).all()
 

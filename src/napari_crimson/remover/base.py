@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -18,12 +19,23 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.spectra import float_spectra, sound_pixels
 from napari_crimson.stack import check_axis
 
-__all__ = ["DTYPES", "FunctionRemover", "Remover"]
+__all__ = ["DTYPES", "FunctionRemover", "Remover", "Task"]
 
 Spectra = NDArray[np.float32]
 
 DTYPES = ("float32", "float16")  # of results
 _LIMITED = ("relative", "susceptibility")  # conventions whose results are of the order of 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Task:
+    """What is asked of a remover, the spectra apart; checked. See `Remover.__call__`."""
+
+    wavenumber: NDArray[np.float64]
+    dark: Spectra | None = None
+    reference: Spectra | None = None
+    uncertainty: bool = False
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float32))
 
 
 class Remover(ABC):
@@ -136,7 +148,8 @@ class Remover(ABC):
         if counts is not None and counts.shape != axis.shape:
             raise CrimsonError(f"a dark of shape {counts.shape} for spectra of {axis.size} points; give ({axis.size},)")
         self.check_task(axis, ref, uncertainty=uncertainty, dtype=dtype)
-        raman, *sd = self._answer(x, axis, counts, ref, uncertainty, np.dtype(dtype))
+        task = Task(wavenumber=axis, dark=counts, reference=ref, uncertainty=uncertainty, dtype=np.dtype(dtype))
+        raman, *sd = self._answer(x, task)
         return (raman, sd[0]) if uncertainty else raman
 
     def check_task(self, wavenumber: NDArray[np.float64], reference: Spectra | None, *, uncertainty: bool, dtype: str = "float32") -> None:
@@ -156,25 +169,17 @@ class Remover(ABC):
             raise CrimsonError(f"results of remover '{self.name}' ({self.convention}) may not fit into {dtype}; take float32")
         self.check(wavenumber, reference)
 
-    def _answer(
-        self,
-        spectra: NDArray[Any],
-        wavenumber: NDArray[np.float64],
-        dark: Spectra | None,
-        reference: Spectra | None,
-        uncertainty: bool,
-        dtype: np.dtype[Any],
-    ) -> list[NDArray[Any]]:
+    def _answer(self, spectra: NDArray[Any], task: Task) -> list[NDArray[Any]]:
         """Give results (N, W), the deviation second where asked for; NaN where there is no spectrum."""
         x = float_spectra(spectra)
-        if dark is not None:
-            x -= dark
+        if task.dark is not None:
+            x -= task.dark
         sound = sound_pixels(x)
-        results = [np.full(x.shape, np.nan, dtype=dtype) for _ in range(1 + uncertainty)]
+        results = [np.full(x.shape, np.nan, dtype=task.dtype) for _ in range(1 + task.uncertainty)]
         if sound.any():
             # as many spectra as without bad ones: the last bits of a matrix product may depend on its size
             x = x if sound.all() else np.where(sound[:, None], x, x[sound.argmax()])
-            for result, answer in zip(results, self.correct(x, wavenumber, reference), strict=False):
+            for result, answer in zip(results, self.correct(x, task.wavenumber, task.reference), strict=False):
                 if answer is not None:
                     result[sound] = answer[sound]
         return results

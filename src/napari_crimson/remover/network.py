@@ -23,7 +23,7 @@ from napari_crimson.device import CPU_CORES, inference_dtype, is_full, is_lost, 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
 from napari_crimson.priority import as_here, leave_cores
-from napari_crimson.remover.base import Remover, Spectra
+from napari_crimson.remover.base import Remover, Spectra, Task
 from napari_crimson.remover.in_flight import InFlight
 from napari_crimson.remover.on_device import Axis, Pass, as_taken
 from napari_crimson.remover.passes import Passes
@@ -127,30 +127,22 @@ class NetworkRemover(Remover):
 
     def correct(self, spectra: Spectra, wavenumber: NDArray[np.float64], reference: Spectra | None) -> tuple[Spectra, Spectra]:
         """Correct sound spectra (N, W); see `Remover`."""
-        mean, sd = self._answer(spectra, wavenumber, None, reference, True, np.dtype(np.float32))
+        mean, sd = self._answer(spectra, Task(wavenumber=wavenumber, reference=reference, uncertainty=True))
         return mean, sd
 
-    def _answer(
-        self,
-        spectra: NDArray[Any],
-        wavenumber: NDArray[np.float64],
-        dark: Spectra | None,
-        reference: Spectra | None,
-        uncertainty: bool,
-        dtype: np.dtype[Any],
-    ) -> list[NDArray[Any]]:
-        results = [np.empty(spectra.shape, dtype) for _ in range(1 + uncertainty)]
+    def _answer(self, spectra: NDArray[Any], task: Task) -> list[NDArray[Any]]:
+        results = [np.empty(spectra.shape, task.dtype) for _ in range(1 + task.uncertainty)]
         ran_on = self.device
         taken = as_taken(spectra, ran_on)
         try:
-            self._run(taken, wavenumber, dark, reference, results)
+            self._run(taken, task, results)
         except RuntimeError as error:
             if not is_lost(error):
                 raise
             with _falling_back:
                 if self.device == ran_on and not self._lost:  # nor has another thread met it
                     self._fall_back(error)
-            self._run(taken, wavenumber, dark, reference, results)
+            self._run(taken, task, results)
         return results
 
     def _fall_back(self, error: RuntimeError) -> None:
@@ -166,28 +158,21 @@ class NetworkRemover(Remover):
         spare, self._spare = self._spare, None
         self._settle(spare, "cpu")
 
-    def _run(
-        self,
-        spectra: NDArray[Any],
-        wavenumber: NDArray[np.float64],
-        dark: Spectra | None,
-        reference: Spectra | None,
-        results: list[NDArray[Any]],
-    ) -> None:
+    def _run(self, spectra: NDArray[Any], task: Task, results: list[NDArray[Any]]) -> None:
         """Fill `results` (N, W)."""
-        axis = self._axis
+        axis, wavenumber = self._axis, task.wavenumber
         if axis is None or not np.array_equal(axis.wavenumber, wavenumber):
             axis = self._axis = Axis(wavenumber, self.device)  # the local one is used: threads may bring axes of their own
             if doubts := self.doubts(wavenumber):  # once for an axis
                 warnings.warn(doubts, stacklevel=5)
-        ref = np.ones(wavenumber.size, dtype=np.float32) if reference is None else reference
+        ref = np.ones(wavenumber.size, dtype=np.float32) if task.reference is None else task.reference
         one = Pass(
             network=self.network,
             axis=axis,
-            dark=None if dark is None else torch.from_numpy(dark.copy()).to(self.device),
+            dark=None if task.dark is None else torch.from_numpy(task.dark.copy()).to(self.device),
             reference=axis.forward(torch.from_numpy(ref.copy()).to(self.device).unsqueeze(0)),
-            uncertainty=len(results) > 1,
-            dtype=torch.float16 if results[0].dtype == np.float16 else torch.float32,
+            uncertainty=task.uncertainty,
+            dtype=torch.float16 if task.dtype == np.float16 else torch.float32,
         )
         if self._in_flight is None:
             self._on_cores(one, spectra, results)
