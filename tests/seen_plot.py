@@ -33,9 +33,11 @@ def on_screen(widget: Any, x: float, y: float) -> Any:
 
 
 def drag(qtbot: Any, widget: Any, start: float, end: float) -> None:
+    """Draw the mouse from one wavenumber to another, half way up."""
     from qtpy.QtCore import Qt
 
-    at, to = on_screen(widget, start, 0.6), on_screen(widget, end, 0.6)
+    height = sum(widget.view.getPlotItem().vb.viewRange()[1]) / 2
+    at, to = (on_screen(widget, x, height) for x in (start, end))
     port = widget.view.viewport()
     qtbot.mouseMove(port, at)
     qtbot.mousePress(port, Qt.MouseButton.LeftButton, pos=at)

@@ -23,6 +23,7 @@ from napari_crimson.plugin.readout import show_wavenumber
 from napari_crimson.plugin.spectrum import live_remover
 from napari_crimson.remover import FunctionRemover
 from napari_crimson.stack import make_stack
+from seen_plot import drag
 
 pytestmark = pytest.mark.gui
 
@@ -332,21 +333,6 @@ def test_a_band_is_gone_to_by_name_and_by_number(docked: Any, viewer: Any, qtbot
         qtbot.keyClick(docked.controls.typed, Qt.Key.Key_Return)
         assert said in docked.controls.status.text()
         assert viewer.dims.current_step[0] == 23
-
-
-def drag(qtbot: Any, plot: Any, start: float, end: float) -> None:
-    from qtpy.QtCore import QPointF, Qt
-
-    box = plot.view.getPlotItem().vb
-    height = sum(box.viewRange()[1]) / 2
-    at, to = (plot.view.mapFromScene(box.mapViewToScene(QPointF(x, height))) for x in (start, end))
-    port = plot.view.viewport()
-    qtbot.mouseMove(port, at)
-    qtbot.mousePress(port, Qt.MouseButton.LeftButton, pos=at)
-    for share in (0.25, 0.5, 0.75, 1.0):
-        qtbot.mouseMove(port, at + (to - at) * share)
-        qtbot.wait(30)
-    qtbot.mouseRelease(port, Qt.MouseButton.LeftButton, pos=to)
 
 
 def test_a_refusal_is_gone_when_the_next_band_is_found(docked: Any, point: Any, qtbot: Any) -> None:

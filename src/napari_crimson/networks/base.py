@@ -86,7 +86,7 @@ class Spread(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (N, stride, L)."""
-        points = features.new_tensor([math.log(features.shape[2] * self.stride / _USUAL_POINTS)])
+        points = features.new_full((1,), math.log(features.shape[2] * self.stride / _USUAL_POINTS))
         common = self.whole(features.mean(2)) + self.length(points)
         found: Tensor = self.out(self.act(self.around(self.near(features) + common.unsqueeze(2))))
         return found
