@@ -90,8 +90,16 @@ def test_the_deviation_is_learnt_alone_and_the_answers_stay(tmp_path: Path) -> N
     spectra.append(weights.read_card(tmp_path / "more.safetensors")["spectra"])
     assert spectra == [150, 1650]
     assert [row["step"] for row in weights.read_curve(tmp_path / "more.safetensors")] == [3, 6, 26, 46, 66]
-    with pytest.raises(CrimsonError, match="learn = 'most', there are all, deviation"):
+    with pytest.raises(CrimsonError, match="learn = 'most', there are all, answers, deviation"):
         TrainingRun(replace(TINY, learn="most"), device="cpu")
+
+
+def test_answers_are_learnt_without_the_deviation(tmp_path: Path) -> None:
+    start = train(TINY, tmp_path, device="cpu")
+    more = train(replace(TINY, name="more", start=str(start), learn="answers", steps=60, validate_every=60), tmp_path, device="cpu")
+    before, after = weights.load(start)[0], weights.load(more)[0]
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert same == {name for name in before if "log_sd" in name}
 
 
 def test_a_deviation_of_another_make_begins_anew(tmp_path: Path) -> None:

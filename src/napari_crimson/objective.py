@@ -31,14 +31,14 @@ def draw_on_grid(recipe: Recipe, prior: Prior, generator: torch.Generator) -> Ba
     return _on_grid(prior.draw(max(8, recipe.batch_points // grid_points), axis, generator))
 
 
-def loss(network: Network, batch: Batch, prior: Prior) -> tuple[Tensor, Tensor]:
-    """Squared error, plus what teaches the deviation (`quantile_loss`); and the squared error alone, detached."""
-    mean, sd = network(batch.cars, batch.wavenumber, batch.reference)
+def loss(network: Network, batch: Batch, prior: Prior, *, deviation: bool = True) -> tuple[Tensor, Tensor]:
+    """Squared error, plus what teaches the `deviation` (`quantile_loss`); and the squared error alone, detached."""
+    mean, *sd = network(batch.cars, batch.wavenumber, batch.reference, deviation=deviation)
     unit = _error_unit(batch, prior)
-    residual, spread = (mean - batch.raman) / unit, sd / unit
+    residual = (mean - batch.raman) / unit
     # squared up to an error as large as the spectrum, linear beyond: a few hopeless spectra must not lead
     error = 2 * torch.nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=1.0)
-    return error + 0.01 * quantile_loss(residual.detach(), spread).mean(), error.detach()
+    return error + sum(0.01 * quantile_loss(residual.detach(), one / unit).mean() for one in sd), error.detach()
 
 
 def quantile_loss(residual: Tensor, spread: Tensor) -> Tensor:

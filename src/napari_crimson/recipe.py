@@ -58,7 +58,7 @@ class Recipe:
     arguments: dict[str, Any] = field(default_factory=dict)  # of the network
     bounds: dict[str, Any] = field(default_factory=dict)  # of the prior
     start: str | None = None  # weights to begin from, by name or path; else a fresh network
-    learn: str = "all"  # or "deviation" alone, the answers left as they are
+    learn: str = "all"  # or "answers", or "deviation" with the answers left as they are
     seed: int = 1
     steps: int = 24_000
     batch_points: int = 64_000  # spectra times wavenumbers of one step

@@ -100,19 +100,21 @@ class Head(nn.Module):
     features, and learning it leaves them as they are: how sure the network is must not cost how right it is.
     """
 
-    def __init__(self, width: int, stride: int, *, hidden: int = 96) -> None:
+    def __init__(self, width: int, stride: int, *, again: int = CHANNELS, hidden: int = 96) -> None:
         super().__init__()
         self.stride = stride
-        self.mix = Conv1d(width + CHANNELS * stride, hidden, 3, padding=1)
+        self.again = again * stride
+        self.mix = Conv1d(width + self.again, hidden, 3, padding=1)
         self.act = nn.LeakyReLU(0.1)
         self.mean = Conv1d(hidden, stride, 3, padding=1)
         self.log_sd = Spread(hidden, stride)
         nn.init.zeros_(self.mean.weight)  # the first answer is "no resonance", not noise
 
-    def forward(self, coarse: Tensor, channels: Tensor, *, deviation: bool) -> Tensor:
-        """Return (N, 2, L·stride), or without the deviation (N, 1, L·stride)."""
-        n, count, points = channels.shape
-        beside = channels.transpose(1, 2).reshape(n, -1, self.stride, count).transpose(2, 3).flatten(2)  # (N, L, 9·stride)
-        mixed = self.act(self.mix(torch.cat([coarse.transpose(1, 2), beside], dim=2).transpose(1, 2)))
+    def forward(self, coarse: Tensor, beside: Tensor, *, deviation: bool) -> Tensor:
+        """From (N, width, L), and (N, 9·stride, L) as of `side_by_side`, to (N, 2, L·stride), or without the deviation (N, 1, L·stride)."""
+        both = torch.cat([coarse.transpose(1, 2), beside[:, : self.again].transpose(1, 2)], dim=2).transpose(
+            1, 2
+        )  # channels last in memory
+        mixed = self.act(self.mix(both))
         outputs = [self.mean(mixed), *([self.log_sd(mixed.detach())] if deviation else [])]
-        return torch.stack(outputs, dim=1).transpose(2, 3).reshape(n, len(outputs), points)  # from (N, 2, stride, L)
+        return torch.stack([one.transpose(1, 2).flatten(1) for one in outputs], dim=1)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from napari_crimson.networks.base import Head, Network, ResidualBlock
 from napari_crimson.networks.features import CHANNELS
-from napari_crimson.networks.layers import Conv1d, ConvTranspose1d
+from napari_crimson.networks.layers import Conv1d, ConvTranspose1d, GatheringConv1d, side_by_side
 
 __all__ = ["CNN"]
 
@@ -29,6 +29,12 @@ class CNN(Network):
         As for `Network`.
     gather : int
         Points that the stem gathers to one, even.
+    stem : int, optional
+        Points that the stem sees, even as well or one less; default 4 · gather - 1.
+    again : int
+        Channels, the first of the nine, that the head sees once more at every point.
+    hidden : int
+        Channels inside the head.
     """
 
     def __init__(
@@ -38,22 +44,28 @@ class CNN(Network):
         dilations: Sequence[int] = (1, 2, 4),
         inputs: str = "relative",
         gather: int = 4,
+        stem: int | None = None,
+        again: int = CHANNELS,
+        hidden: int = 96,
     ) -> None:
         super().__init__(inputs)
         if gather < 2 or gather % 2:
             raise ValueError(f"gather={gather}, must be even: a layer must not shift a spectrum by half a point")
         self.stride = gather * 2 ** (len(widths) - 1)
-        self.stem = Conv1d(CHANNELS, widths[0], 4 * gather - 1, stride=gather, padding=3 * gather // 2)
+        self.gather = gather
+        stem = 4 * gather - 1 if stem is None else stem
+        self.stem = GatheringConv1d(CHANNELS, widths[0], stem, gather=gather, padding=(stem + 1 - gather) // 2)
         self.down_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
         self.downs = nn.ModuleList(Conv1d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths))
         self.bottom = nn.Sequential(*(ResidualBlock(widths[-1], kernel, dilation=d) for d in dilations))
         self.ups = nn.ModuleList(ConvTranspose1d(b, a, 2, stride=2) for a, b in pairwise(widths))
         self.up_blocks = nn.ModuleList(ResidualBlock(w, kernel) for w in widths[:-1])
-        self.head = Head(widths[0], gather)
+        self.head = Head(widths[0], gather, again=again, hidden=hidden)
 
     def body(self, channels: Tensor, *, deviation: bool = True) -> Tensor:
         """(N, 9, W) → (N, 2, W), W a multiple of `stride`."""
-        x = self.stem(channels)
+        beside = side_by_side(channels, self.gather)
+        x = self.stem(beside)
         shortcuts: list[Tensor] = []
         for block, down in zip(self.down_blocks, self.downs, strict=True):
             x = block(x)
@@ -62,5 +74,5 @@ class CNN(Network):
         x = self.bottom(x)
         for up, block in zip(reversed(self.ups), reversed(self.up_blocks), strict=True):
             x = block(up(x) + shortcuts.pop())
-        out: Tensor = self.head(x, channels, deviation=deviation)
+        out: Tensor = self.head(x, beside, deviation=deviation)
         return out

@@ -128,13 +128,19 @@ def _safe_log(intensity: Tensor) -> Tensor:
 
 
 def _phase_and_fast_parts(log_ratio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Phase ½ H{x} of (N, W), and phase and x without what varies slowly: three filters on one transform."""
+    """Phase ½ H{x} of (N, W), and phase and x without what varies slowly: two filters on one transform.
+
+    x and its mirror image are even, and so is what a filter leaves of them; their Hilbert transform is odd. So both fast parts come out
+    of one transform, as its odd and its even half.
+    """
     points = log_ratio.shape[-1]
     spectrum = torch.fft.rfft(torch.cat([log_ratio, log_ratio.flip(-1)], dim=-1))
     frequency = torch.fft.rfftfreq(2 * points, device=log_ratio.device)
     fast = 1 - torch.exp(-2 * (math.pi * _SMOOTHING_POINTS * frequency) ** 2)
-    quadrature = -0.5j * spectrum
-    quadrature[:, 0] = 0  # imaginary there, which a real signal has not; cuFFT does not always pass over it
-    parts = torch.stack([quadrature, quadrature * fast, spectrum * fast])
-    phase, fast_phase, fast_log = torch.fft.irfft(parts, n=2 * points)[..., :points]
-    return phase, fast_phase, fast_log
+    turned = torch.where(
+        frequency > 0, -0.5, 0.0
+    )  # at 0 it would be imaginary, which a real signal has not; cuFFT does not always pass over it
+    filters = torch.stack([torch.complex(torch.zeros_like(turned), turned), torch.complex(fast, turned * fast)])
+    phase, both = torch.fft.irfft(spectrum * filters.unsqueeze(1), n=2 * points)
+    ahead, mirrored = both[:, :points], both[:, points:].flip(-1)
+    return phase[:, :points], 0.5 * (ahead - mirrored), 0.5 * (ahead + mirrored)

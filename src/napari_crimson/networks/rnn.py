@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from napari_crimson.networks.base import Head, Network, ResidualBlock
 from napari_crimson.networks.features import CHANNELS
-from napari_crimson.networks.layers import Conv1d, channels_last
+from napari_crimson.networks.layers import Conv1d, GatheringConv1d, channels_last, side_by_side
 
 __all__ = ["RNN"]
 
@@ -31,7 +31,7 @@ class RNN(Network):
     def __init__(self, width: int = 48, hidden: int = 64, layers: int = 2, stride: int = 5, inputs: str = "relative") -> None:
         super().__init__(inputs)
         self.stride = stride
-        self.stem = Conv1d(CHANNELS, width, 3 * stride, stride=stride, padding=stride)
+        self.stem = GatheringConv1d(CHANNELS, width, 3 * stride, gather=stride, padding=stride)
         self.before = ResidualBlock(width, 5)
         self.gru = nn.GRU(width, hidden, layers, bidirectional=True)
         self.down = Conv1d(2 * hidden, width, 1)
@@ -40,8 +40,9 @@ class RNN(Network):
 
     def body(self, channels: Tensor, *, deviation: bool = True) -> Tensor:
         """(N, 9, W) → (N, 2, W), W a multiple of `stride`."""
-        x = self.before(self.stem(channels))
+        beside = side_by_side(channels, self.stride)
+        x = self.before(self.stem(beside))
         read, _ = self.gru(x.permute(2, 0, 1))  # steps first, as the GRU likes them
         x = self.after(x + self.down(channels_last(read.permute(1, 2, 0))))
-        out: Tensor = self.head(x, channels, deviation=deviation)
+        out: Tensor = self.head(x, beside, deviation=deviation)
         return out

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_crimson import weights
-from napari_crimson.device import CPU_CORES, inference_dtype, is_full, is_lost, may_fall_back, one_core, resolve_device
+from napari_crimson.device import CPU_CORES, inference_dtype, is_full, is_lost, keep_freed_memory, may_fall_back, one_core, resolve_device
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
 from napari_crimson.priority import as_here, leave_cores
@@ -69,6 +69,8 @@ class NetworkRemover(Remover):
         """Put a network on a device, and see that it works there: a GPU may be taken."""
         self.device = device
         self.dtype = inference_dtype(device, self._precision)
+        if device == "cpu":
+            keep_freed_memory()
         if device.startswith("cuda") and self.dtype == torch.float32:
             torch.backends.cudnn.allow_tf32 = False  # or convolutions would keep three digits
         try:

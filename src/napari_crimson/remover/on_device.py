@@ -21,7 +21,7 @@ from napari_crimson.spectra import float_spectra
 __all__ = ["Axis", "Pass", "as_taken"]
 
 _TAKEN = ("uint8", "int8", "uint16", "int16", "float32")  # exact as float32, saturated counts among them
-_CLIPPED_POINTS = 6  # neighbours at the very same maximum: a detector or converter at its end
+_STEPS = (1, 2, 2)  # runs of 2, 4, and 6 neighbours at the very same maximum: a detector or converter at its end
 
 
 class Axis:
@@ -76,21 +76,26 @@ class Pass:
     @torch.inference_mode()
     def __call__(self, stored: Tensor) -> list[Tensor]:
         """Results (n, W), the deviation second where asked for; NaN where a spectrum is bad, constant or clipped."""
+        on_cpu = stored.device.type == "cpu"  # a GPU would have to be waited for to tell what its spectra are like
         spectra = stored.float()
         whole = ~_flat(spectra)
         if not stored.is_floating_point():
             whole &= spectra.amax(1) < torch.iinfo(stored.dtype).max
         spectra = spectra if self.dark is None else spectra - self.dark
-        sound = spectra.isfinite().all(1) & (spectra.amax(1) > 0)
-        if stored.device.type == "cpu" and not sound.any():  # a GPU would have to be waited for
+        lowest, highest = spectra.amin(1), spectra.amax(1)
+        sound = lowest.isfinite() & highest.isfinite() & (highest > 0)
+        if on_cpu and not sound.any():
             return [torch.full(stored.shape, torch.nan, dtype=self.dtype) for _ in range(1 + self.uncertainty)]
-        # as many spectra as without bad ones: the last bits of a matrix product may depend on its size
-        one = spectra.index_select(0, sound.byte().argmax().view(1))  # by a number it would have to be waited for
-        spectra = torch.where(sound.unsqueeze(1), spectra, one)
+        if not (on_cpu and sound.all()):
+            # as many spectra as without bad ones: the last bits of a matrix product may depend on its size
+            one = spectra.index_select(0, sound.byte().argmax().view(1))  # by a number it would have to be waited for
+            spectra = torch.where(sound.unsqueeze(1), spectra, one)
         task = self.axis.forward(spectra), self.axis.grid, self.reference
-        answers = self.network(*task, deviation=self.uncertainty)
-        missing = ~(sound & whole).unsqueeze(1)
-        return [self.axis.back(answer).masked_fill(missing, torch.nan).to(self.dtype) for answer in answers]
+        answers = [self.axis.back(answer) for answer in self.network(*task, deviation=self.uncertainty)]
+        good = sound & whole
+        if not (on_cpu and good.all()):
+            answers = [answer.masked_fill(~good.unsqueeze(1), torch.nan) for answer in answers]
+        return [answer.to(self.dtype) for answer in answers]
 
 
 def as_taken(spectra: NDArray[Any], device: str) -> NDArray[Any]:
@@ -102,6 +107,6 @@ def as_taken(spectra: NDArray[Any], device: str) -> NDArray[Any]:
 def _flat(spectra: Tensor) -> Tensor:
     """Mark (n,) spectra (n, W) that are constant or clipped, with neighbours all at the maximum: what is missing cannot be known."""
     run = spectra == spectra.amax(1, keepdim=True)
-    for _ in range(_CLIPPED_POINTS - 1):
-        run = run[:, 1:] & run[:, :-1]
+    for ahead in _STEPS:
+        run = run[:, ahead:] & run[:, :-ahead]
     return run.any(1)

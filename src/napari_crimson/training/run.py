@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingRun", "Validation"]
 
-_JUDGED_BY = {"all": "error", "deviation": "deviation"}  # by what is learnt, the figure that chooses the weights
+_JUDGED_BY = {"all": "error", "answers": "error", "deviation": "deviation"}  # by what is learnt, the figure that chooses the weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +90,13 @@ class TrainingRun:
     """
 
     def __init__(self, recipe: Recipe, *, device: str = "auto", folder: str | Path | None = None) -> None:
-        from napari_crimson.device import resolve_device, training_dtype
+        from napari_crimson.device import keep_freed_memory, resolve_device, training_dtype
 
         self.recipe, self.folder = recipe, None if folder is None else Path(folder)
         self.device = torch.device(resolve_device(device))
         self.dtype = training_dtype(self.device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.loss = torch.tensor(float("nan"))
         self.prior = make_prior(recipe.prior, recipe.bounds)
         torch.manual_seed(recipe.seed)
@@ -109,7 +111,7 @@ class TrainingRun:
         self.working = build(recipe.network, recipe.arguments).to(self.device, self.dtype)
         for network in (self.master, self.working):
             for name, parameter in network.named_parameters():
-                parameter.requires_grad_(recipe.learn == "all" or DEVIATION in name)
+                parameter.requires_grad_(recipe.learn in ("all", "deviation" if DEVIATION in name else "answers"))
         self.optimizer = Optimizer(recipe, [parameter for parameter in self.master.parameters() if parameter.requires_grad])
         self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
         self.done = 0
@@ -156,7 +158,7 @@ class TrainingRun:
 
     @property
     def _curve_of_start(self) -> list[dict[str, float]]:
-        return weights.read_curve(self.recipe.start) if self.recipe.start and self.recipe.learn != "all" else []
+        return weights.read_curve(self.recipe.start) if self.recipe.start and self.recipe.learn == "deviation" else []
 
     def _behind_start(self, row: dict[str, float]) -> dict[str, float]:
         """A row of the curve, counted from the beginning of what led to the answers."""
@@ -183,7 +185,7 @@ class TrainingRun:
                 f"training made '{recipe.start}' no better: {self._judged_by} {self.curve[0][self._judged_by]:.4g} at the start, "
                 f"{after:.4g} at best after it; nothing was saved, '{recipe.start}' serves as it is"
             )
-        before = weights.read_card(recipe.start) if recipe.start and recipe.learn != "all" else {}  # of which the answers are
+        before = weights.read_card(recipe.start) if recipe.start and recipe.learn == "deviation" else {}  # of which the answers are
         card = {
             "name": recipe.name,
             "network": recipe.network,
@@ -235,7 +237,7 @@ class TrainingRun:
         working: list[Tensor] = list(self.working.parameters())
         with torch.no_grad():
             torch._foreach_copy_(working, master)
-        total, error = loss(self.working, batch, self.prior)
+        total, error = loss(self.working, batch, self.prior, deviation=recipe.learn != "answers")
         total.backward()  # type: ignore[no-untyped-call]
         for m, w in zip(master, working, strict=True):
             m.grad, w.grad = (None if w.grad is None else w.grad.float()), None
