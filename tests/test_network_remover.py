@@ -349,3 +349,15 @@ def test_cores_are_left_to_a_window_in_use(used_ago_s: float, most: int, remover
     with ThreadPoolExecutor(1, initializer=priority.stand_back) as pool:
         pool.submit(remover.correct, spectra, np.linspace(800, 1800, 200), None).result()
     assert at_once.most == most
+
+
+@pytest.mark.parametrize("cores", [1, 2, 6])
+def test_no_core_waits_long_for_the_last_pass_of_a_block(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_crimson.remover.passes.CPU_CORES", cores)
+    passes = Passes("one that was tried before")
+    passes._points = 128_000
+    for count in (200, 1152, 1300, 4096, 5000):
+        busy_until = [0] * cores
+        for cut in passes.cut(count, 1000):
+            busy_until[busy_until.index(min(busy_until))] += cut.stop - cut.start
+        assert max(busy_until) - min(busy_until) <= 64

@@ -88,6 +88,7 @@ def repeat_end(x: Tensor, stride: int, dtype: torch.dtype) -> Tensor:
 def side_by_side(x: Tensor, gather: int) -> Tensor:
     """(N, C, L·gather) → (N, C·gather, L): neighbouring points become channels, those of the first channel first.
 
-    Channels are last in memory."""
+    Channels are last in memory.
+    """
     n, channels, points = x.shape
     return x.view(n, channels, points // gather, gather).transpose(1, 2).reshape(n, points // gather, channels * gather).transpose(1, 2)

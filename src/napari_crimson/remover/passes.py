@@ -42,8 +42,6 @@ class Passes:
     def cut(self, count: int, points: int) -> list[slice]:
         """Cut `count` spectra of some points into passes."""
         size = max(1, (self._points or _USUAL) // points)
-        if count < size * CPU_CORES:  # a slice of a block: each core has a share of it
-            size = min(size, _MIDDLING, max(_FEW, -(-count // CPU_CORES)))
         trial: list[int] = []
         for one in self._due(points):
             if sum(trial) + one + size <= count:
@@ -78,17 +76,22 @@ class Passes:
 
 
 def _sizes(count: int, size: int) -> list[int]:
-    """Sizes of the passes over `count` spectra: `size` and smaller ones, none of them of a few spectra where it can be helped.
+    """Sizes of the passes over `count` spectra, as many of each for every core: `size`, halves of it, and so on, the last ones short.
 
-    A product of a few rows is worked out in another order than one of many, and the last bits of a spectrum would depend on where a
-    block ends; from 16 to 80 spectra, and in whole passes, they do not on any processor we have tried.
+    None of them is of a few spectra where it can be helped: a product of a few rows is worked out in another order than one of many,
+    and the last bits of a spectrum would depend on where a block ends; from 16 spectra on they do not on any processor we have tried.
     """
-    few = _FEW if size >= _FEW else 0
     sizes: list[int] = []
-    for batch in (size, min(_MIDDLING, size)):
-        while (left := count - sum(sizes)) == batch or left >= batch + few:
-            sizes.append(batch)
-    return [*sizes, count - sum(sizes)]
+    left = count
+    while size > _MIDDLING:
+        rounds, rest = divmod(left, size * CPU_CORES)
+        if rounds and 0 < rest < _FEW:
+            rounds -= 1
+        sizes += [size] * (rounds * CPU_CORES)
+        left -= size * rounds * CPU_CORES
+        size //= 2
+    passes = max(1, min(left // _FEW, CPU_CORES * -(-left // (size * CPU_CORES))))
+    return [*sizes, *(left * (number + 1) // passes - left * number // passes for number in range(passes))]
 
 
 def _slices(sizes: list[int]) -> list[slice]:
