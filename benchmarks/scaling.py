@@ -2,7 +2,7 @@
 """Size and company: memory on stacks larger than it, rates by size, one worker and two, one result however it is made.
 
 python benchmarks/scaling.py memory [--gb 100] [--limit 2] [--minutes 5]   peak memory of `correct --memory-limit`
-python benchmarks/scaling.py sizes [--most 1000000]                        spectra a second from 10,000 spectra on, memory to memory
+python benchmarks/scaling.py sizes [--most 10000000] [--points 128]        10,000 spectra and more: all cores, one worker, two; Zarr to Zarr
 python benchmarks/scaling.py workers [--spectra 8192] [--rounds 5]         two dask workers of one thread against one, in turn
 python benchmarks/scaling.py same                                          chunks, batches, precisions and workers against each other
 
@@ -13,16 +13,19 @@ full; one pixel in a hundred has a spectrum.
 from __future__ import annotations
 
 import argparse
+import itertools
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import product
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
+import dask.array as da
 import h5py
 import numpy as np
 import psutil
@@ -32,6 +35,7 @@ from napari_crimson import open_stack, remove_background, save_stack, simulate_s
 from napari_crimson.remove import plan_removal
 from napari_crimson.remover import load_remover
 from napari_crimson.remover.network import NetworkRemover
+from napari_crimson.stream import Loop, stream
 
 POINTS = 1000
 WATCH_S = 0.05
@@ -47,7 +51,7 @@ def sparse_hdf5(path: Path, side: int) -> Path:
     with h5py.File(path, "w") as file:
         cars = file.create_dataset("cars", (side, side, POINTS), "u2", chunks=(16, 16, POINTS))
         file["wavenumber"] = axis
-        for y, x in product(range(0, side - BLOCK, 10 * BLOCK), repeat=2):
+        for y, x in itertools.product(range(0, side - BLOCK, 10 * BLOCK), repeat=2):
             cars[y : y + BLOCK, x : x + BLOCK] = counts
     return path
 
@@ -112,25 +116,55 @@ def _taken(process: psutil.Process) -> float:
 # --- sizes -------------------------------------------------------------------------------------------
 
 
-def try_sizes(most: int, name: str) -> None:
-    """Correct ever more spectra."""
-    tile = simulate_stack((100, 100), seed=0)
-    remover = load_remover(name, device="cpu")
-    print(f"{name}, {POINTS} points, memory to memory")
-    count = 10_000
-    while count <= most:
-        import xarray as xr
+def try_sizes(most: int, points: int, remover: str) -> None:
+    """Correct ever more spectra, from file to file: on all cores of this process, then by one worker of one thread and by two."""
+    from napari_crimson.cluster import Cluster
 
-        stack = (
-            tile
-            if count == 10_000
-            else xr.concat([tile] * (count // 10_000), dim="y", data_vars="minimal", coords="minimal", compat="override")
-        )
-        begun = time.perf_counter()
-        remove_background(stack, remover)
-        took = time.perf_counter() - begun
-        print(f"  {count:>10,} spectra: {count / took:8,.0f} spectra/s, {took:.1f} s", flush=True)
-        count *= 10
+    print(
+        f"{remover}, {points} points, Zarr to Zarr, spectra/s\n     spectra   all cores   one worker   two workers   times one   peak of this process"
+    )
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        clusters = [stack.enter_context(Cluster(stack.enter_context(workers(count, folder)))) for count in (1, 2)]
+        loops: list[Loop] = [stream, *(cluster.stream for cluster in clusters)]
+        write_tiles(folder / "stack.zarr", 10_000, points)
+        for loop in loops:  # weights are loaded, passes measured
+            _timed(folder, remover, loop)
+        for count in itertools.takewhile(lambda count: count <= most, (10**power for power in itertools.count(4))):
+            write_tiles(folder / "stack.zarr", count, points)
+            seconds, peaks = zip(*(_timed(folder, remover, loop) for loop in loops), strict=True)
+            rates = [count / took for took in seconds]
+            by = f"{rates[0]:>12,.0f}{rates[1]:>13,.0f}{rates[2]:>14,.0f}{rates[2] / rates[1]:>12.2f}"
+            print(f"  {count:>10,}{by}{peaks[0] / 1e9:>11.2f} GB", flush=True)
+
+
+def write_tiles(path: Path, count: int, points: int) -> None:
+    """A stack of `count` spectra: one tile of 10,000, again and again."""
+    shutil.rmtree(path, ignore_errors=True)
+    tile = simulate_stack((100, 100), wavenumber=np.linspace(2800, 3100, points), seed=0)
+    cars = da.from_array(np.asarray(tile["cars"].values), chunks=(100, 100, -1))
+    cars = da.concatenate([cars] * (count // 10_000), axis=0)
+    save_stack(tile.drop_vars("cars").assign(cars=(("y", "x", "wavenumber"), cars)), path)
+
+
+def _timed(folder: Path, remover: str, loop: Loop) -> tuple[float, float]:
+    """Seconds of one run, and the most memory of this process meanwhile."""
+    peaks, own, ended = [0.0], psutil.Process(), Event()
+
+    def watch() -> None:
+        while not ended.wait(WATCH_S):
+            peaks.append(_taken(own))
+
+    watcher = Thread(target=watch)
+    watcher.start()
+    begun = time.perf_counter()
+    try:
+        for _ in plan_removal(open_stack(folder / "stack.zarr"), remover, output=folder / "out.zarr", resume=False).run(loop):
+            pass
+        return time.perf_counter() - begun, max(peaks)
+    finally:
+        ended.set()
+        watcher.join()
 
 
 # --- workers -----------------------------------------------------------------------------------------
@@ -231,14 +265,15 @@ if __name__ == "__main__":
     parser.add_argument("--gb", type=float, default=100.0)
     parser.add_argument("--limit", type=float, default=2.0)
     parser.add_argument("--minutes", type=float, default=5.0)
-    parser.add_argument("--most", type=int, default=1_000_000)
+    parser.add_argument("--most", type=int, default=10_000_000)
+    parser.add_argument("--points", type=int, default=128)
     parser.add_argument("--spectra", type=int, default=8192)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--remover")
     a = parser.parse_args()
     {
         "memory": lambda: try_memory(a.gb, a.limit, a.minutes, a.remover or "kk"),
-        "sizes": lambda: try_sizes(a.most, a.remover or "cnn"),
+        "sizes": lambda: try_sizes(a.most, a.points, a.remover or "cnn"),
         "workers": lambda: try_workers(a.spectra, a.rounds, a.remover or "cnn"),
         "same": lambda: try_same(a.remover or "cnn"),
     }[a.what]()

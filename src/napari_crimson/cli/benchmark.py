@@ -52,12 +52,14 @@ def benchmark(
         return
     if history is not None:
         raise CrimsonError("--json keeps the history of speeds; add --speed, or take --csv")
+    from napari_crimson import weights
     from napari_crimson.benchmark import benchmark as rows_of
     from napari_crimson.benchmark import dilution, silent_region
     from napari_crimson.remover import load_remover
     from napari_crimson.remover import removers as there
 
-    loaded = [load_remover(name.strip(), device=device) for name in (removers.split(",") if removers else there())]
+    chosen = [name.strip() for name in removers.split(",")] if removers else [*there(), str(weights.BASELINE)]
+    loaded = [load_remover(name, device=device) for name in chosen]
     written: list[dict[str, object]] = []
     typer.echo(f"{'set':<22}{'remover':<14}" + "".join(f"{title:>10}" for title, _ in _COLUMNS.values()))
     for row in rows_of(loaded, [name.strip() for name in sets.split(",")] if sets else None, spectra=spectra):
@@ -71,11 +73,30 @@ def benchmark(
         for remover in relative:
             line, silent = dilution(remover), silent_region(remover)
             typer.echo(f"{'':<22}{printable(remover.name):<14}{line['linearity']:>12.4f}{line['slope']:>8.3f}{silent['invented']:>50.3f}")
+    if networks := [name for name, remover in zip(chosen, loaded, strict=True) if "network" in remover.provenance]:
+        _tell_networks(networks)
     if table is not None:
         with table.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(dict.fromkeys(key for line in written for key in line)))
             writer.writeheader()
             writer.writerows(written)
+
+
+def _tell_networks(names: list[str]) -> None:
+    """What networks consist of, and how near they came to what they learnt from and to what was held out."""
+    from napari_crimson.inspect_network import load_network, loss_curve, network_facts
+
+    typer.echo(f"\n{'':<22}{'network':<14}{'parameters':>12}{'MFLOP':>8}{'learnt from':>14}{'training error':>16}{'validation error':>18}")
+    for name in names:
+        network, card = load_network(name)
+        facts, curve, validation = network_facts(network), loss_curve(name), card.get("validation", {})
+        spectra = f"{card['spectra']:,}" if "spectra" in card else "–"
+        training = f"{curve['loss'][-1]:.4f}" if "loss" in curve else "–"
+        held_out = f"{validation['error']:.4f}" if "error" in validation else "–"
+        typer.echo(
+            f"{'':<22}{printable(Path(name).stem):<14}{facts.parameters:>12,}{facts.mflop:>8.1f}{spectra:>14}{training:>16}{held_out:>18}"
+        )
+    typer.echo("errors: mean squared, in units of 0.01 + max|χ_R|/χ_NR (or of max|χ_R|), on spectra of the prior of each")
 
 
 def _time_removers(removers: str, spectra: int, repeats: int, device: str, history: Path | None) -> None:

@@ -18,6 +18,7 @@ from napari_crimson.errors import CrimsonError
 from napari_crimson.toml import toml_from_dict
 from napari_crimson.weights import card
 from napari_crimson.weights.folders import (
+    BASELINE,
     FOLDER_VARIABLE,
     SHIPPED,
     check_new_name,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "BASELINE",
     "FOLDER_VARIABLE",
     "MAX_BYTES",
     "SHIPPED",

@@ -8,9 +8,21 @@ from pathlib import Path
 
 from napari_crimson.errors import CrimsonError
 
-__all__ = ["FOLDER_VARIABLE", "SHIPPED", "check_new_name", "is_weights", "locate", "names", "own_folder", "own_names", "shipped_names"]
+__all__ = [
+    "BASELINE",
+    "FOLDER_VARIABLE",
+    "SHIPPED",
+    "check_new_name",
+    "is_weights",
+    "locate",
+    "names",
+    "own_folder",
+    "own_names",
+    "shipped_names",
+]
 
 SHIPPED = Path(__file__).parent
+BASELINE = SHIPPED / "baseline" / "dense.safetensors"  # to measure against, and no remover to choose
 FOLDER_VARIABLE = "CRIMSON_WEIGHTS"
 
 _NAME = re.compile(r"\w(?:[\w -]{0,62}\w)?")  # no dots, commas, slashes: a name is no path, and lists of names have commas
