@@ -120,9 +120,8 @@ def try_sizes(most: int, points: int, remover: str) -> None:
     """Correct ever more spectra, from file to file: on all cores of this process, then by one worker of one thread and by two."""
     from napari_crimson.cluster import Cluster
 
-    print(
-        f"{remover}, {points} points, Zarr to Zarr, spectra/s\n     spectra   all cores   one worker   two workers   times one   peak of this process"
-    )
+    print(f"{remover}, {points} points, Zarr to Zarr, spectra/s")
+    print("     spectra   all cores   one worker   two workers   times one   memory here")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         clusters = [stack.enter_context(Cluster(stack.enter_context(workers(count, folder)))) for count in (1, 2)]
