@@ -205,3 +205,15 @@ def test_what_varies_slowly_is_taken_from_the_phase_as_from_its_logarithm() -> N
     expected = [np.fft.irfft(spectrum * kept, 2 * points)[:points] for kept in (turned, turned * fast, fast)]
     for found, wanted in zip(_phase_and_fast_parts(x.float().unsqueeze(0)), expected, strict=True):
         np.testing.assert_allclose(found[0].numpy(), wanted, atol=2e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("gather", [1, 2, 3, 4, 8, 12])
+def test_points_come_side_by_side_by_channel(gather: int, dtype: torch.dtype) -> None:
+    x = torch.randn(2, 3, 5 * gather).to(dtype)
+    found = side_by_side(x, gather)
+    assert found.shape == (2, 3 * gather, 5)
+    for channel in range(3):
+        for point in range(gather):
+            torch.testing.assert_close(found[:, channel * gather + point], x[:, channel, point::gather], rtol=0, atol=0)
+    torch.testing.assert_close(side_by_side(x.clone().requires_grad_(), gather).detach(), found, rtol=0, atol=0)

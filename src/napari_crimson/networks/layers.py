@@ -91,4 +91,10 @@ def side_by_side(x: Tensor, gather: int) -> Tensor:
     Channels are last in memory.
     """
     n, channels, points = x.shape
-    return x.view(n, channels, points // gather, gather).transpose(1, 2).reshape(n, points // gather, channels * gather).transpose(1, 2)
+    size = gather * x.element_size()
+    if x.device.type == "cpu" and not x.requires_grad and size % 8 == 0:  # eight values at a time are copied as quickly as one
+        wide = torch.complex128 if size % 16 == 0 else torch.int64
+        cells = x.view(wide).view(n, channels, points // gather, -1).transpose(1, 2).contiguous().flatten(2).view(x.dtype)
+    else:
+        cells = x.view(n, channels, points // gather, gather).transpose(1, 2).flatten(2)
+    return cells.transpose(1, 2)
