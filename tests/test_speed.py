@@ -93,7 +93,7 @@ def test_a_record_is_appended_to_the_history(run: Run) -> None:
     first, second = (json.loads(line) for line in run.lines)
     assert first == {"date": "earlier"}
     assert {"date", "version", "machine", "rows", "file_rows"} <= second.keys()
-    assert (second["spectra"], second["points"], second["spectra_in_files"]) == (8, 1000, 64)
+    assert (second["spectra"], second["points"], second["spectra_in_files"]) == (8, 1000, 144)
 
 
 def test_published_networks_have_the_parameters_of_their_papers() -> None:

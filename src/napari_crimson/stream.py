@@ -21,7 +21,7 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_crimson.blocks import Region, pixels
+from napari_crimson.blocks import BLOCK_BYTES, Region, pixels
 from napari_crimson.errors import DamagedError, UnreachableError
 from napari_crimson.faults import persist
 from napari_crimson.priority import as_here, leave_cores
@@ -84,8 +84,8 @@ def stream(
     """Correct a stack block by block.
 
     The next chunk of the input is read in one thread and the last block is written in another while
-    the calling thread corrects; memory holds two chunks and three blocks. Closing the generator
-    stops within a block: what has been corrected is written, and no thread remains.
+    the calling thread corrects; memory holds two chunks and three blocks, of small blocks some more. Closing the
+    generator stops within a block: what has been corrected is written, and no thread remains.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def stream(
     todo = [block for block in range(len(regions)) if block not in finished]
     tally = Tally(regions, finished, damaged=len(sink.damaged()))
     reader, writer = (ThreadPoolExecutor(1, name, initializer=as_here()) for name in ("crimson-read", "crimson-write"))
-    pending: deque[tuple[int, int, str, Future[None]]] = deque()
+    pending: deque[tuple[int, int, str, int, Future[None]]] = deque()
     stopped = Event()
     correct = correct if heed is None else InSlices(correct, heed)
 
@@ -128,7 +128,7 @@ def stream(
         persist(write_now, stopped=stopped)
 
     def written() -> Progress:
-        block, bad, damage, write = pending.popleft()
+        block, bad, damage, _, write = pending.popleft()
         outcome(write, heed)  # raises what the write raised
         return tally.count(block, bad, damage)
 
@@ -137,8 +137,10 @@ def stream(
             while pending and pending[0][-1].done():
                 yield written()
             results, bad = correct_block(spectra, correct)
-            pending.append((block, bad, damage, writer.submit(write, block, regions[block], results, bad, damage)))
-            while len(pending) > 1:
+            size = sum(values.nbytes for values in results.values())
+            pending.append((block, bad, damage, size, writer.submit(write, block, regions[block], results, bad, damage)))
+            del results  # the queue alone holds them
+            while len(pending) > 1 and sum(size for *_, size, _ in pending) > BLOCK_BYTES:  # of small files it is the many that take time
                 yield written()
         while pending:
             yield written()

@@ -91,7 +91,10 @@ def to_disk(files: Iterable[Path], within: Path) -> None:
     """See files, as far as they exist, and the folders they lie in up to `within`, to the disk: they survive a power failure."""
     entries: set[Path] = {within}
     for path in files:
-        entries.update(entry for entry in (path, *path.parents) if entry.is_relative_to(within) and entry.exists())
+        entry = next(entry for entry in (path, *path.parents) if entry.exists())
+        while entry not in entries and entry.is_relative_to(within):  # files in one folder share the way up
+            entries.add(entry)
+            entry = entry.parent
     if sys.platform == "win32":  # which lets no folder be opened, and keeps its entries in order by itself
         entries = {entry for entry in entries if entry.is_file()}
     with ThreadPoolExecutor(_AT_ONCE, "crimson-flush") as pool:  # a file system does with many in one go

@@ -28,7 +28,7 @@ from napari_crimson.speed.published import PUBLISHED
 __all__ = ["YARDSTICK", "FileRow", "Report", "SpeedRow", "measure_speed"]
 
 YARDSTICK = next(iter(PUBLISHED))
-_IN_FILES = 8  # times the spectra of the other rows: a file has costs of its own, whatever its size
+_IN_FILES = 16  # times the spectra of the other rows: a file has costs of its own, whatever its size
 
 _MOST_FILE_ROUNDS = 3  # they take as long as all others
 _OURS = "ours: "  # ahead of names in the timing, as weights of your own may be called anything
@@ -100,7 +100,7 @@ def measure_speed(
     removers : list of Remover
         Ours, on `device`.
     spectra : int
-        Simulated, of 1000 points; eight times as many in files.
+        Simulated, of 1000 points; sixteen times as many in files.
     repeats : int
         Rounds, after one to warm up; at most three of them from file to file.
     device : str
