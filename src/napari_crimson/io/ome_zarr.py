@@ -26,7 +26,7 @@ __all__ = ["NAMESPACE", "TILE", "bands_first", "bands_last", "create_group", "di
 
 NAMESPACE = "crimson"
 TILE = (64, 64)  # (y, x)
-_CHUNK_BYTES = 2**20  # 64 bands of float32, 128 of counts: a spectrum is read the sooner the fewer pieces it lies in
+_CHUNK_BYTES = 2**20  # of a usual tile 64 bands of float32, 128 of counts: a spectrum is read the sooner the fewer pieces it lies in
 _VERSION = "0.5"
 
 
@@ -83,7 +83,7 @@ def create_group(
     names = disk_dims(dims)
     sizes = dict(zip(dims, shape, strict=True))
     for name, dtype in variables.items():
-        bands = max(1, _CHUNK_BYTES // (TILE[0] * TILE[1] * np.dtype(dtype).itemsize))
+        bands = max(1, _CHUNK_BYTES // (min(sizes["y"], chunks[0]) * min(sizes["x"], chunks[1]) * np.dtype(dtype).itemsize))
         tile = {"y": chunks[0], "x": chunks[1], "wavenumber": _even(axis.size, bands)}
         group.create_array(
             name,
