@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import shutil
 import subprocess
 import sys
@@ -171,7 +172,7 @@ def _timed(folder: Path, remover: str, loop: Loop) -> tuple[float, float]:
 
 @contextmanager
 def workers(count: int, folder: Path) -> Iterator[str]:
-    """A scheduler with so many workers of one thread; gives its address."""
+    """A scheduler with so many workers of one thread, each on a core of its own; gives its address."""
     import re
 
     with ExitStack() as stack:
@@ -179,9 +180,24 @@ def workers(count: int, folder: Path) -> Iterator[str]:
         made = stack.enter_context(started(*scheduler, until="Scheduler at:"))
         address = re.search(r"tcp://\S+", made.said)[0]  # type: ignore[attr-defined, index]
         one = ("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder))
-        for _ in range(count):
-            stack.enter_context(started(*one, until="Registered to"))
+        for core in range(count):
+            with on_core(core):  # whatever else a worker's libraries begin: one thread is one core
+                stack.enter_context(started(*one, until="Registered to"))
         yield address
+
+
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Hold what is started meanwhile to one core, where the system can."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(before)[core % len(before)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def try_workers(spectra: int, rounds: int, remover: str) -> None:
