@@ -2,7 +2,8 @@
 """Size and company: memory on stacks larger than it, rates by size, one worker and two, one result however it is made.
 
 python benchmarks/scaling.py memory [--gb 100] [--limit 2] [--minutes 5]   peak memory of `correct --memory-limit`
-python benchmarks/scaling.py sizes [--most 10000000] [--points 128]        10,000 spectra and more: all cores, one worker, two; Zarr to Zarr
+python benchmarks/scaling.py sizes [--most 10000000] [--points 128]        10,000 spectra and more, Zarr to Zarr: all cores; to 1,000,000
+                                                                           one worker and two as well
 python benchmarks/scaling.py workers [--spectra 8192] [--rounds 5]         two dask workers of one thread against one, in turn
 python benchmarks/scaling.py same                                          chunks, batches, precisions and workers against each other
 
@@ -40,6 +41,7 @@ from napari_crimson.stream import Loop, stream
 
 POINTS = 1000
 WATCH_S = 0.05
+SHARED = 1_000_000  # spectra; more take one worker too long
 BLOCK = 64  # pixels along each side of what is not empty
 
 
@@ -132,10 +134,12 @@ def try_sizes(most: int, points: int, remover: str) -> None:
             _timed(folder, remover, loop)
         for count in itertools.takewhile(lambda count: count <= most, (10**power for power in itertools.count(4))):
             write_tiles(folder / "stack.zarr", count, points)
-            seconds, peaks = zip(*(_timed(folder, remover, loop) for loop in loops), strict=True)
-            rates = [count / took for took in seconds]
-            by = f"{rates[0]:>12,.0f}{rates[1]:>13,.0f}{rates[2]:>14,.0f}{rates[2] / rates[1]:>12.2f}"
-            print(f"  {count:>10,}{by}{peaks[0] / 1e9:>11.2f} GB", flush=True)
+            seconds, peaks = zip(*(_timed(folder, remover, loop) for loop in (loops if count <= SHARED else loops[:1])), strict=True)
+            alone, *shared = (count / took for took in seconds)
+            by_workers = (
+                f"{shared[0]:>13,.0f}{shared[1]:>14,.0f}{shared[1] / shared[0]:>12.2f}" if shared else f"{'–':>13}{'–':>14}{'–':>12}"
+            )
+            print(f"  {count:>10,}{alone:>12,.0f}{by_workers}{peaks[0] / 1e9:>11.2f} GB", flush=True)
 
 
 def write_tiles(path: Path, count: int, points: int) -> None:

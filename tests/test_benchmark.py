@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_crimson.__main__ import main
 from napari_crimson.benchmark import SETS, benchmark, dilution, silent_region
 from napari_crimson.errors import CrimsonError
-from napari_crimson.remover import FunctionRemover, load_remover
+from napari_crimson.remover import FunctionRemover, load_remover, removers
 from napari_crimson.synthesis import PRIORS
 
 
@@ -83,3 +83,21 @@ def test_the_command_prints_a_row_a_set_and_remover_and_writes_them(tmp_path: An
     out = capsys.readouterr().out
     assert "vector 1a             kk*" in out
     assert (tmp_path / "t.csv").read_text().startswith("set,remover,scaled,mse_mean")
+
+
+def test_a_fully_connected_network_of_equal_size_stands_beside_the_others_and_is_no_remover_to_choose(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("napari_crimson.remover.removers", lambda: ["cnn", "kk"])
+    with pytest.raises(SystemExit) as end:
+        main(["benchmark", "--sets", "vector 2b", "--spectra", "8"])
+    assert not end.value.code
+    out = capsys.readouterr().out
+    assert "vector 2b             dense*" in out
+    told = {words[0]: words for line in out.splitlines() if len(words := line.split()) == 6}
+    assert "kk" not in told
+    parameters, training, validation = ({name: float(told[name][at].replace(",", "")) for name in ("cnn", "dense")} for at in (1, 4, 5))
+    assert parameters["dense"] == pytest.approx(parameters["cnn"], rel=0.1)
+    assert training["dense"] > 2 * training["cnn"]
+    assert validation["dense"] > 2 * validation["cnn"]
+    assert "dense" not in removers()
