@@ -158,7 +158,7 @@ class TrainingRun:
 
     @property
     def _curve_of_start(self) -> list[dict[str, float]]:
-        return weights.read_curve(self.recipe.start) if self.recipe.start and self.recipe.learn == "deviation" else []
+        return weights.read_curve(self.recipe.start) if self.recipe.start and self.recipe.learn != "all" else []
 
     def _behind_start(self, row: dict[str, float]) -> dict[str, float]:
         """A row of the curve, counted from the beginning of what led to the answers."""
@@ -185,7 +185,7 @@ class TrainingRun:
                 f"training made '{recipe.start}' no better: {self._judged_by} {self.curve[0][self._judged_by]:.4g} at the start, "
                 f"{after:.4g} at best after it; nothing was saved, '{recipe.start}' serves as it is"
             )
-        before = weights.read_card(recipe.start) if recipe.start and recipe.learn == "deviation" else {}  # of which the answers are
+        before = weights.read_card(recipe.start) if recipe.start and recipe.learn != "all" else {}  # of which the answers are
         card = {
             "name": recipe.name,
             "network": recipe.network,
