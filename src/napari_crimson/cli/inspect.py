@@ -90,8 +90,8 @@ def _rows(seen: Inspection) -> list[tuple[str, str]]:
         ("trained by", f"{card.get('hardware', 'not told')} in {duration(card.get('seconds', 0))}"),
     ]
     if seen.curve:
-        errors = seen.curve["error"]
-        best = len(errors) - 1 - int(errors[::-1].argmin())  # the last, where a deviation was learnt behind the same answers
+        kept = card.get("validation", {}).get("step")  # parts of a training have held-out spectra of their own: errors alone do not tell
+        best = int((seen.curve["step"] == kept).argmax()) if kept in seen.curve["step"] else int(seen.curve["error"].argmin())
         step_at, loss, error, r, slope = (float(seen.curve[key][best]) for key in ("step", "loss", "error", "pearson", "slope"))
         rows += [
             ("training error", f"{loss:.3g}"),
