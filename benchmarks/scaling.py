@@ -148,7 +148,8 @@ def write_tiles(path: Path, count: int, points: int) -> None:
     tile = simulate_stack((100, 100), wavenumber=np.linspace(2800, 3100, points), seed=0)
     cars = da.from_array(np.asarray(tile["cars"].values), chunks=(100, 100, -1))
     cars = da.concatenate([cars] * (count // 10_000), axis=0)
-    save_stack(tile.drop_vars("cars").assign(cars=(("y", "x", "wavenumber"), cars)), path)
+    spectra = tile[["dark", "reference"]].drop_vars(("y", "x"), errors="ignore")  # the truth and the places are of one tile
+    save_stack(spectra.assign(cars=(("y", "x", "wavenumber"), cars)), path)
 
 
 def _timed(folder: Path, remover: str, loop: Loop) -> tuple[float, float]:
