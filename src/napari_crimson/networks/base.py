@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_crimson.networks.features import CHANNELS, INPUTS
-from napari_crimson.networks.layers import Conv1d, repeat_end
+from napari_crimson.networks.layers import Conv1d, PreciseConv1d, repeat_end
 
 __all__ = ["DEVIATION", "Head", "Network", "ResidualBlock", "Spread"]
 
@@ -106,7 +106,7 @@ class Head(nn.Module):
         self.again = again * stride
         self.mix = Conv1d(width + self.again, hidden, 3, padding=1)
         self.act = nn.LeakyReLU(0.1)
-        self.mean = Conv1d(hidden, stride, 3, padding=1)
+        self.mean = PreciseConv1d(hidden, stride, 3, padding=1)
         self.log_sd = Spread(hidden, stride)
         nn.init.zeros_(self.mean.weight)  # the first answer is "no resonance", not noise
 

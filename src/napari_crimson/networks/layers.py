@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Conv1d", "ConvTranspose1d", "GatheringConv1d", "channels_last", "repeat_end", "side_by_side"]
+__all__ = ["Conv1d", "ConvTranspose1d", "GatheringConv1d", "PreciseConv1d", "channels_last", "repeat_end", "side_by_side"]
 
 
 class Conv1d(nn.Conv1d):
@@ -23,6 +23,16 @@ class Conv1d(nn.Conv1d):
         row = nn.functional.conv2d(
             x.unsqueeze(2), self.weight.unsqueeze(2), self.bias, (1, *self.stride), (0, *self.padding), (1, *self.dilation), self.groups
         )
+        return row.squeeze(2)
+
+
+class PreciseConv1d(nn.Conv1d):
+    """`torch.nn.Conv1d` in float32 whatever its weights are in: what half precision would take from an answer at the end is kept."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, L) → (N, C', L'), float32."""
+        bias = None if self.bias is None else self.bias.float()
+        row = nn.functional.conv2d(x.float().unsqueeze(2), self.weight.float().unsqueeze(2), bias, padding=(0, *map(int, self.padding)))
         return row.squeeze(2)
 
 
