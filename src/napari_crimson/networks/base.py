@@ -112,9 +112,7 @@ class Head(nn.Module):
 
     def forward(self, coarse: Tensor, beside: Tensor, *, deviation: bool) -> Tensor:
         """From (N, width, L), and (N, 9·stride, L) as of `side_by_side`, to (N, 2, L·stride), or without the deviation (N, 1, L·stride)."""
-        both = torch.cat([coarse.transpose(1, 2), beside[:, : self.again].transpose(1, 2)], dim=2).transpose(
-            1, 2
-        )  # channels last in memory
-        mixed = self.act(self.mix(both))
+        rows = torch.cat([coarse.transpose(1, 2), beside[:, : self.again].transpose(1, 2)], dim=2)  # channels last in memory
+        mixed = self.act(self.mix(rows.transpose(1, 2)))
         outputs = [self.mean(mixed), *([self.log_sd(mixed.detach())] if deviation else [])]
         return torch.stack([one.transpose(1, 2).flatten(1) for one in outputs], dim=1)

@@ -137,9 +137,8 @@ def _phase_and_fast_parts(log_ratio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     spectrum = torch.fft.rfft(torch.cat([log_ratio, log_ratio.flip(-1)], dim=-1))
     frequency = torch.fft.rfftfreq(2 * points, device=log_ratio.device)
     fast = 1 - torch.exp(-2 * (math.pi * _SMOOTHING_POINTS * frequency) ** 2)
-    turned = torch.where(
-        frequency > 0, -0.5, 0.0
-    )  # at 0 it would be imaginary, which a real signal has not; cuFFT does not always pass over it
+    # at 0 it would be imaginary, which a real signal has not; cuFFT does not always pass over it
+    turned = torch.where(frequency > 0, -0.5, 0.0)
     filters = torch.stack([torch.complex(torch.zeros_like(turned), turned), torch.complex(fast, turned * fast)])
     phase, both = torch.fft.irfft(spectrum * filters.unsqueeze(1), n=2 * points)
     ahead, mirrored = both[:, :points], both[:, points:].flip(-1)

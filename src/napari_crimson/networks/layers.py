@@ -20,10 +20,7 @@ class Conv1d(nn.Conv1d):
         """(N, C, L) → (N, C', L')."""
         if x.device.type != "cpu" or isinstance(self.padding, str):
             return super().forward(x)
-        row = nn.functional.conv2d(
-            x.unsqueeze(2), self.weight.unsqueeze(2), self.bias, (1, *self.stride), (0, *self.padding), (1, *self.dilation), self.groups
-        )
-        return row.squeeze(2)
+        return _along_row(self, x, self.weight, self.bias)
 
 
 class PreciseConv1d(nn.Conv1d):
@@ -31,9 +28,13 @@ class PreciseConv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, L) → (N, C', L'), float32."""
-        bias = None if self.bias is None else self.bias.float()
-        row = nn.functional.conv2d(x.float().unsqueeze(2), self.weight.float().unsqueeze(2), bias, padding=(0, *map(int, self.padding)))
-        return row.squeeze(2)
+        return _along_row(self, x.float(), self.weight.float(), None if self.bias is None else self.bias.float())
+
+
+def _along_row(layer: nn.Conv1d, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """What a layer does, on an image of one row."""
+    stride, padding, dilation = (1, *layer.stride), (0, *map(int, layer.padding)), (1, *layer.dilation)
+    return nn.functional.conv2d(x.unsqueeze(2), weight.unsqueeze(2), bias, stride, padding, dilation, layer.groups).squeeze(2)
 
 
 class ConvTranspose1d(nn.ConvTranspose1d):
