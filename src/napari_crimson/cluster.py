@@ -18,7 +18,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import uuid4
 
 import dask
@@ -192,9 +192,11 @@ class _Plan:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class _Task:
     """One block, done where it is called."""
+
+    __name__: ClassVar[str] = "correct_block"  # dask shows it; without one it prints the task, arrays and all, at each submission
 
     plan: _Plan
     cars: da.Array
