@@ -65,6 +65,13 @@ def test_workers_give_what_one_process_gives_and_the_record_tells_of_them(worker
     assert xr.open_zarr(tmp_path / "there.zarr").attrs["crimson"]["status"] == "complete"
 
 
+def test_blocks_are_sent_without_being_printed(workers: Cluster, file: Path, tmp_path: Path) -> None:
+    printed = []  # dask prints what it knows no name of: tens of milliseconds a block
+    with np.printoptions(formatter={"all": lambda value: printed.append(value) or ""}):
+        list(plan_removal(open_stack(file), "kk", output=tmp_path / "there.zarr").run(workers.stream))
+    assert not printed
+
+
 def test_a_network_is_sent_by_name_and_loaded_there(workers: Cluster, file: Path, tmp_path: Path) -> None:
     with h5py.File(file, "w") as made:
         made["cars"], made["wavenumber"] = np.tile(COUNTS[:4, :4], 2), np.linspace(600.0, 1400.0, 200)
