@@ -32,6 +32,8 @@ __all__ = ["Correct", "Loop", "Progress", "Results", "Sink", "Tally", "correct_b
 Results = Mapping[str, NDArray[np.float32]]
 Correct = Callable[[NDArray[Any]], Results]
 
+_WAITING = 3  # small blocks that may wait to be written: enough to bridge a slow file, and progress and a stop stay close behind
+
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
@@ -140,7 +142,7 @@ def stream(
             size = sum(values.nbytes for values in results.values())
             pending.append((block, bad, damage, size, writer.submit(write, block, regions[block], results, bad, damage)))
             del results  # the queue alone holds them
-            while len(pending) > 1 and sum(size for *_, size, _ in pending) > BLOCK_BYTES:  # of small files it is the many that take time
+            while len(pending) > 1 and (len(pending) > _WAITING or sum(size for *_, size, _ in pending) > BLOCK_BYTES):
                 yield written()
         while pending:
             yield written()
