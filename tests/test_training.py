@@ -10,6 +10,7 @@ import torch
 
 from napari_crimson import load_remover, train, weights
 from napari_crimson.errors import CrimsonError
+from napari_crimson.objective import unexplained
 from napari_crimson.recipe import Recipe, read_recipe
 from napari_crimson.training import TrainingRun, Validation
 from napari_crimson.training.optimizer import OPTIMIZERS
@@ -100,6 +101,23 @@ def test_answers_are_learnt_without_the_deviation(tmp_path: Path) -> None:
     before, after = weights.load(start)[0], weights.load(more)[0]
     same = {name for name in before if torch.equal(before[name], after[name])}
     assert same == {name for name in before if "log_sd" in name}
+
+
+def test_compressed_a_spectrum_counts_by_what_is_left_of_it_and_hopeless_ones_do_not_lead(tmp_path: Path) -> None:
+    truth = torch.zeros(3, 500)
+    truth[0, 100], truth[1, 50:450], truth[2, 100] = 1.0, 0.5, 1.0  # one narrow line, broad ones, and one answered by nothing
+    residual = torch.stack([0.1 * truth[0], 0.1 * truth[1], truth[2]])
+    plain = unexplained(residual, truth, 0.0)
+    torch.testing.assert_close(plain[:2], torch.tensor([0.01, 0.01]), rtol=0.01, atol=0)
+    pressed = unexplained(residual, truth, 0.01)
+    assert pressed[2] / pressed[0] < 10 < plain[2] / plain[0]
+    torch.testing.assert_close(unexplained(3 * residual, 3 * truth, 0.01), pressed, rtol=0.01, atol=0)
+    recipe = replace(TINY, compress=0.05, steps=60, validate_every=20, warm_up=10, averaging=0.9, learning_rate=3e-3, batch_points=16_000)
+    curve = weights.read_curve(train(recipe, tmp_path, device="cpu"))
+    assert curve[-1]["unexplained"] < curve[0]["unexplained"]
+    assert weights.read_card(tmp_path / "tiny.safetensors")["validation"]["unexplained"] == pytest.approx(
+        min(row["unexplained"] for row in curve), rel=1e-4
+    )
 
 
 def test_a_deviation_of_another_make_begins_anew(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from napari_crimson.physics import uniform
 from napari_crimson.recipe import Recipe
 from napari_crimson.synthesis import Batch, Prior
 
-__all__ = ["draw_on_grid", "judge", "loss", "quantile_loss"]
+__all__ = ["draw_on_grid", "judge", "loss", "quantile_loss", "unexplained"]
 
 
 def draw_on_grid(recipe: Recipe, prior: Prior, generator: torch.Generator) -> Batch:
@@ -31,14 +31,30 @@ def draw_on_grid(recipe: Recipe, prior: Prior, generator: torch.Generator) -> Ba
     return _on_grid(prior.draw(max(8, recipe.batch_points // grid_points), axis, generator))
 
 
-def loss(network: Network, batch: Batch, prior: Prior, *, deviation: bool = True) -> tuple[Tensor, Tensor]:
-    """Squared error, plus what teaches the `deviation` (`quantile_loss`); and the squared error alone, detached."""
+def loss(network: Network, batch: Batch, prior: Prior, *, compress: float = 0.0, deviation: bool = True) -> tuple[Tensor, Tensor]:
+    """What is minimised: the error of a batch, plus what teaches the `deviation` (`quantile_loss`); and the error alone, detached.
+
+    The error is squared, in units of each spectrum's largest value; or, with `compress`, the share of each spectrum that is left
+    `unexplained`.
+    """
     mean, *sd = network(batch.cars, batch.wavenumber, batch.reference, deviation=deviation)
     unit = _error_unit(batch, prior)
     residual = (mean - batch.raman) / unit
-    # squared up to an error as large as the spectrum, linear beyond: a few hopeless spectra must not lead
-    error = 2 * torch.nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=1.0)
+    if compress:
+        error = unexplained(residual, batch.raman / unit, compress).mean()
+    else:  # squared up to an error as large as the spectrum, linear beyond: a few hopeless spectra must not lead
+        error = 2 * torch.nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=1.0)
     return error + sum(0.01 * quantile_loss(residual.detach(), one / unit).mean() for one in sd), error.detach()
+
+
+def unexplained(residual: Tensor, truth: Tensor, compress: float) -> Tensor:
+    """The share (N,) of each spectrum (N, W) that an answer leaves over, its logarithm beyond `compress` where that is not 0.
+
+    That is 1 − R² of a spectrum with a mean of 0. A spectrum of few narrow lines counts as much as one of many, and hopeless
+    ones do not lead.
+    """
+    share = residual.float().square().mean(1) / (truth.float().square().mean(1) + 1e-5)  # a spectrum without a line has none to explain
+    return compress * (share / compress).log1p() if compress else share
 
 
 def quantile_loss(residual: Tensor, spread: Tensor) -> Tensor:
@@ -57,21 +73,23 @@ def quantile_loss(residual: Tensor, spread: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def judge(network: Network, batches: Iterable[Batch], prior: Prior) -> dict[str, float]:
+def judge(network: Network, batches: Iterable[Batch], prior: Prior, *, compress: float = 0.0) -> dict[str, float]:
     """Figures of a network on simulated spectra.
 
     Returns
     -------
     dict
-        ``error``, mean squared, in the unit of the loss; ``pearson``, median correlation; ``slope`` of the answer on the
+        ``error``, mean squared, in units of each spectrum's largest value; ``unexplained``, mean, with `compress` as in the loss;
+        ``pearson``, median correlation; ``slope`` of the answer on the
         truth; ``within_1sd`` and ``within_2sd``, the shares of points whose truth lies within one and two standard deviations;
         ``deviation``, the `quantile_loss`.
     """
-    errors, correlations, products, inside, twice, short = [], [], torch.zeros(2), [], [], []
+    errors, left, correlations, products, inside, twice, short = [], [], [], torch.zeros(2), [], [], []
     for batch in batches:
         mean, sd = network(batch.cars, batch.wavenumber, batch.reference)
         truth, unit = batch.raman, _error_unit(batch, prior)
         errors.append((((mean - truth) / unit) ** 2).mean(1))
+        left.append(unexplained((mean - truth) / unit, truth / unit, compress))
         a, b = truth - truth.mean(1, keepdim=True), mean - mean.mean(1, keepdim=True)
         correlations.append((a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt().clamp(min=1e-12))
         products += torch.stack([(mean * truth / unit**2).sum(), (truth * truth / unit**2).sum()]).cpu()
@@ -80,6 +98,7 @@ def judge(network: Network, batches: Iterable[Batch], prior: Prior) -> dict[str,
         short.append(quantile_loss((mean - truth) / unit, sd / unit).mean(1))
     return {
         "error": float(torch.cat(errors).mean()),
+        "unexplained": float(torch.cat(left).mean()),
         "pearson": float(torch.cat(correlations).median()),
         "slope": float(products[0] / products[1]),
         "within_1sd": float(torch.cat(inside).mean()),

@@ -66,6 +66,7 @@ class Recipe:
     learning_rate: float = 1.5e-3
     warm_up: int = 300
     decay: float = 0.4  # share of the steps, at the end, over which the learning rate falls to zero
+    compress: float = 0.0  # share of a spectrum left unexplained beyond which its error counts by its logarithm; 0: errors as they are
     weight_decay: float = 1e-3
     averaging: float = 0.998  # of the weights that are validated and kept
     points: tuple[int, int] = (192, 1600)

@@ -41,6 +41,7 @@ class Validation:
     seconds: float
     loss: float  # of training, running mean
     error: float  # mean squared
+    unexplained: float  # share of a spectrum, mean, compressed as the recipe says
     pearson: float  # median
     slope: float
     within_1sd: float
@@ -141,7 +142,7 @@ class TrainingRun:
 
     def _validate(self, loss: float) -> Validation:
         """Judge the averaged weights, keep them if they are the best yet, and write a checkpoint."""
-        figures = judge(self.average, self.held_out, self.prior)
+        figures = judge(self.average, self.held_out, self.prior, compress=self.recipe.compress)
         validation = Validation(step=self.done, seconds=round(self.seconds, 1), loss=loss, **figures)
         if not self.curve or asdict(validation)[self._judged_by] < self._best_figures[self._judged_by]:
             self.best = {k: v.detach().clone() for k, v in self.average.state_dict().items()}
@@ -219,7 +220,8 @@ class TrainingRun:
 
     @property
     def _judged_by(self) -> str:
-        return _JUDGED_BY[self.recipe.learn]
+        figure = _JUDGED_BY[self.recipe.learn]
+        return "unexplained" if figure == "error" and self.recipe.compress else figure
 
     def _held_out(self) -> Iterator[Batch]:
         """The validation set, in batches on axes of its own."""
@@ -237,7 +239,7 @@ class TrainingRun:
         working: list[Tensor] = list(self.working.parameters())
         with torch.no_grad():
             torch._foreach_copy_(working, master)
-        total, error = loss(self.working, batch, self.prior, deviation=recipe.learn != "answers")
+        total, error = loss(self.working, batch, self.prior, compress=recipe.compress, deviation=recipe.learn != "answers")
         total.backward()  # type: ignore[no-untyped-call]
         for m, w in zip(master, working, strict=True):
             m.grad, w.grad = (None if w.grad is None else w.grad.float()), None
