@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from napari_crimson import cluster as room
 from napari_crimson.__main__ import main
-from napari_crimson.cluster import Cluster
+from napari_crimson.cluster import Cluster, loop
+from napari_crimson.cluster import workers as the_workers
+from napari_crimson.cluster.task import Plan, Task
 from napari_crimson.errors import CrimsonError
 from napari_crimson.io import open_stack
 from napari_crimson.remove import plan_removal, remove_background
@@ -163,12 +166,63 @@ def test_what_a_worker_lacks_is_told_ahead_of_any_work(
 def test_a_scheduler_that_is_not_there_is_told_in_seconds(
     monkeypatch: pytest.MonkeyPatch, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(room, "ANSWER_S", 0.5)
+    monkeypatch.setattr(the_workers, "ANSWER_S", 0.5)
     told = r"no scheduler answers at tcp://127\.0\.0\.1:9 within 0\.5 s.*dask scheduler"
     with refused(file.parent, told):
         Cluster("tcp://127.0.0.1:9")
     command = ("correct", file, "--out", file.parent / "out", "--remover", "kk", "--scheduler", "tcp://127.0.0.1:9")
     command_refused(capsys, [file.parent], told, *command)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("foo", "'foo' is no address of a scheduler; .*such as tcp://host:8786"),
+        ("", "'' is no address"),
+        ("http://127.0.0.1:80", "'http://127.0.0.1:80' is no address"),
+        ("tls://127.0.0.1:9", "tls://127.0.0.1:9 asks for certificates; .*distributed.comm.tls"),
+    ],
+)
+def test_what_is_no_address_is_told_at_once(address: str, message: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command_refused(
+        capsys, [file.parent], message, "correct", file, "--out", file.parent / "out", "--remover", "kk", "--scheduler", address
+    )
+
+
+def test_a_path_is_that_of_the_process_that_opened_it(
+    workers: Cluster, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)  # where no worker is
+    job = plan_removal(open_stack(file.name), "kk", output=tmp_path / "out.zarr")
+    monkeypatch.chdir(tmp_path)
+    assert len(list(job.run(workers.stream))) == len(job.regions)
+
+
+def test_a_stack_that_workers_do_not_see_is_told_in_seconds(workers: Cluster, file: Path, tmp_path: Path) -> None:
+    job = plan_removal(open_stack(file), "kk", output=tmp_path / "out.zarr")
+    file.rename(file.with_name("elsewhere.h5"))
+    began = time.monotonic()
+    with pytest.raises(CrimsonError, match=r"worker tcp://\S+: cannot read the stack \(.*cell\.h5 is gone.* by the same path"):
+        list(job.run(workers.stream))
+    assert time.monotonic() - began < 60  # of the five minutes that a share is waited for
+
+
+def test_a_worker_that_is_frozen_is_named(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(the_workers, "ALIVE_S", 1.0)
+    with Cluster(local.scheduler_address) as workers:
+        victim = next(iter(workers._client.run(os.getpid).values()))
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        with pytest.raises(CrimsonError, match=r"worker tcp://\S+ does not answer within 1 s; end or restart it"):
+            Cluster(local.scheduler_address)
+    finally:
+        os.kill(victim, signal.SIGCONT)
+
+
+def test_a_block_is_not_done_by_another_version() -> None:
+    plan = Plan(correct=None, path=Path(), dims=(), names=(), version="0.0.1")  # type: ignore[arg-type]
+    with pytest.raises(CrimsonError, match=r"a worker on \S+ has napari-crimson \S+, the others 0\.0\.1; install the same there"):
+        Task(plan=plan, cars=None, region=())()  # type: ignore[arg-type]
 
 
 class Told:
@@ -182,8 +236,11 @@ class Told:
     def nthreads(self) -> dict[str, int]:
         return dict.fromkeys(self.answers, 1)
 
-    def run(self, *_: object, **__: object) -> dict[str, object]:
+    async def run(self, *_: object, **__: object) -> dict[str, object]:
         return self.answers
+
+    def sync(self, question: Callable[..., Coroutine[Any, Any, Any]], *words: object) -> Any:
+        return asyncio.run(question(*words))
 
     def close(self) -> None:
         pass
@@ -200,7 +257,7 @@ class Told:
 def test_workers_that_will_not_do_are_told(
     answers: list[object], message: str, monkeypatch: pytest.MonkeyPatch, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(room, "_connect", lambda _: Told(*answers))
+    monkeypatch.setattr(loop, "connect", lambda _: Told(*answers))
     with refused(file.parent, message):
         Cluster("tcp://s")
     command_refused(
@@ -209,12 +266,12 @@ def test_workers_that_will_not_do_are_told(
 
 
 def test_a_run_without_workers_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_LOOK_S", 0.01)
-    monkeypatch.setattr(room, "ALONE_S", 0.03)
+    monkeypatch.setattr(loop, "_LOOK_S", 0.01)
+    monkeypatch.setattr(loop, "ALONE_S", 0.03)
     lonely = Cluster.__new__(Cluster)
     lonely.address, lonely._client = "tcp://s", Told()
     with pytest.raises(CrimsonError, match=r"has had no worker for 0\.03 s.*Finished blocks are kept"):
-        lonely._wait(room.SimpleQueue())
+        lonely._wait(loop.SimpleQueue())
     lonely._client.status = "closed"
     with pytest.raises(CrimsonError, match="is gone; start it again"):
-        lonely._wait(room.SimpleQueue())
+        lonely._wait(loop.SimpleQueue())

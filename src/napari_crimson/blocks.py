@@ -9,9 +9,9 @@ from math import ceil, prod
 import numpy as np
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.memory import memory_room
+from napari_crimson.memory import under_limit, work_room
 
-__all__ = ["BLOCK_BYTES", "Region", "check_memory", "pixels", "plan_blocks"]
+__all__ = ["BLOCK_BYTES", "Region", "check_memory", "pixels", "plan_blocks", "whole_chunks"]
 
 Region = tuple[slice, ...]
 
@@ -30,7 +30,7 @@ def plan_blocks(
     /,
     *,
     align: tuple[int, ...] | None = None,
-    block_bytes: int = BLOCK_BYTES,
+    block_bytes: int | None = None,
 ) -> list[Region]:
     """Cut the pixels of a stack into blocks, each pixel once.
 
@@ -45,8 +45,9 @@ def plan_blocks(
     align : tuple, optional
         Chunks of the sink over the pixel dims: blocks begin and end on their borders.
     block_bytes : int
-        Largest size of a block as float32, unless a chunk of the sink is larger.
+        Largest size of a block as float32, unless a chunk of the sink is larger; by default what stays under a limit on memory.
     """
+    block_bytes = under_limit(BLOCK_BYTES, 20) if block_bytes is None else block_bytes
     sizes = shape[:-1]
     align = align or (1,) * len(sizes)
     most = max(1, min(block_bytes // (4 * shape[-1]), max(_PIXELS, ceil(prod(sizes) / _BLOCKS))))
@@ -60,10 +61,24 @@ def plan_blocks(
     return [region for cell in product(*cells) for region in _cut(cell, align, most)]
 
 
-def check_memory(regions: Sequence[Region], chunks: Sequence[Sequence[int]], itemsize: int, result_bytes: int) -> None:
-    """Refuse blocks of which not even those in work fit: two chunks of the input, and three blocks (`stream`).
+def whole_chunks(regions: Sequence[Region], chunks: Sequence[Sequence[int]]) -> list[tuple[tuple[int, int], ...]]:
+    """Widen each block to whole chunks of the input, as dask computes them: start and stop along each pixel dim."""
+    borders = [np.cumsum((0, *sizes)) for sizes in chunks[:-1]]
+    return [
+        tuple(
+            (int(edge[np.searchsorted(edge, cut.start, "right") - 1]), int(edge[np.searchsorted(edge, cut.stop, "left")]))
+            for cut, edge in zip(region, borders, strict=True)
+        )
+        for region in regions
+    ]
 
-    A value takes `itemsize` bytes in the input, and `result_bytes` in all results together.
+
+def check_memory(regions: Sequence[Region], chunks: Sequence[Sequence[int]], itemsize: int, result_bytes: int) -> None:
+    """Refuse blocks of which not even those in work fit.
+
+    These are three times the whole chunks around a block, those it was cut from, and those around the next with the pieces that they
+    are put together from; a block as float32; and its results five times, one just made, three that wait to be written or are, and one
+    as the disk has it (`stream`). A value takes `itemsize` bytes in the input, and `result_bytes` in all results together.
 
     Raises
     ------
@@ -72,12 +87,13 @@ def check_memory(regions: Sequence[Region], chunks: Sequence[Sequence[int]], ite
     """
     points = chunks[-1][0]
     largest = max(pixels(region) for region in regions)
-    size = 2 * prod(max(axis) for axis in chunks) * itemsize + 3 * largest * points * (itemsize + result_bytes)
-    room = memory_room(share=1.0)
+    read = max(prod(stop - start for start, stop in hull) for hull in whole_chunks(regions, chunks))
+    size = points * (3 * read * itemsize + largest * (4 + 5 * result_bytes))
+    room = work_room()
     if size > room:
         raise CrimsonError(
-            f"blocks of {largest} spectra of {points} points take {size / 2**20:,.0f} MiB in work, for which there are "
-            f"{room / 2**20:,.0f} MiB of memory; allow more, or save the stack with smaller chunks"
+            f"blocks of {largest} spectra of {points} points, of which {read} are read at once, take {size / 2**20:.3g} MiB in work, "
+            f"for which there are {room / 2**20:.3g} MiB of memory; allow more by a limit on memory, or save the stack with smaller chunks"
         )
 
 

@@ -21,9 +21,10 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_crimson.blocks import BLOCK_BYTES, Region, pixels
+from napari_crimson.blocks import BLOCK_BYTES, Region, pixels, whole_chunks
 from napari_crimson.errors import DamagedError, UnreachableError
 from napari_crimson.faults import persist
+from napari_crimson.memory import under_limit
 from napari_crimson.priority import as_here, leave_cores
 from napari_crimson.stopping import Heed, InSlices, outcome
 
@@ -121,6 +122,7 @@ def stream(
     pending: deque[tuple[int, int, str, int, Future[None]]] = deque()
     stopped = Event()
     correct = correct if heed is None else InSlices(correct, heed)
+    may_wait = under_limit(BLOCK_BYTES, 20)
 
     def write(*kept: Any) -> None:
         def write_now() -> None:
@@ -142,7 +144,7 @@ def stream(
             size = sum(values.nbytes for values in results.values())
             pending.append((block, bad, damage, size, writer.submit(write, block, regions[block], results, bad, damage)))
             del results  # the queue alone holds them
-            while len(pending) > 1 and (len(pending) > _WAITING or sum(size for *_, size, _ in pending) > BLOCK_BYTES):
+            while len(pending) > 1 and (len(pending) > _WAITING or sum(size for *_, size, _ in pending) > may_wait):
                 yield written()
         while pending:
             yield written()
@@ -212,9 +214,8 @@ def _read_ahead(
     Whole chunks are read, once each, because dask computes a chunk in full for any part of it; where that meets damage,
     block by block, to lose no more than must be.
     """
-    borders = [np.cumsum((0, *sizes)) for sizes in cars.chunks[:-1]]
-    groups = groupby(todo, key=lambda block: _hull(regions[block], borders))
-    hulls = [(hull, list(blocks)) for hull, blocks in groups]
+    chunks = dict(zip(todo, whole_chunks([regions[block] for block in todo], cars.chunks), strict=True))
+    hulls = [(hull, list(blocks)) for hull, blocks in groupby(todo, key=chunks.__getitem__)]
 
     def read(hull: tuple[tuple[int, int], ...], blocks: list[int]) -> list[tuple[int, NDArray[Any], str]]:
         try:
@@ -245,11 +246,3 @@ def _compute(cars: da.Array, region: Region, stopped: Event | None) -> NDArray[A
         return values
 
     return persist(compute, stopped=stopped)
-
-
-def _hull(region: Region, borders: Sequence[NDArray[np.int64]]) -> tuple[tuple[int, int], ...]:
-    """Widen a region to whole chunks."""
-    return tuple(
-        (int(edge[np.searchsorted(edge, cut.start, "right") - 1]), int(edge[np.searchsorted(edge, cut.stop, "left")]))
-        for cut, edge in zip(region, borders, strict=True)
-    )

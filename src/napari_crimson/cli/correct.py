@@ -57,7 +57,12 @@ def correct(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell shape, output, free disk and time of each stack.")] = False,
     memory_limit: Annotated[
         float | None,
-        typer.Option(help="Take no more than so many GB of memory for the work; what is free if left out.", min=0.0, metavar="GB"),
+        typer.Option(
+            help="Take no more than so many GB of memory for the work; a quarter of all there is if left out.",
+            min=0.0,
+            max=1e6,
+            metavar="GB",
+        ),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Work on the workers of this dask.distributed scheduler, as tcp://host:8786.", metavar="ADDRESS")

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
 from napari_crimson.faults import read_fault
-from napari_crimson.memory import memory_room
+from napari_crimson.memory import memory_room, under_limit
 from napari_crimson.printable import printable
 from napari_crimson.priority import leave_cores, stands_back
 from napari_crimson.stack import BLOCK_BYTES, pixel_chunks
@@ -178,15 +178,19 @@ class FileArray:
         return lazy
 
     def _chunks(self) -> tuple[int, ...]:
-        """Like `pixel_chunks`, in multiples of the stored chunks, which are read once each."""
+        """Like `pixel_chunks`, in multiples of the stored chunks, which are read once each; of larger ones in equal parts."""
+        usual = under_limit(BLOCK_BYTES, 10)
         if self.stored_chunks is None:
-            return pixel_chunks(self.shape, self.dtype.itemsize)
+            return pixel_chunks(self.shape, self.dtype.itemsize, block_bytes=usual)
         unit = [1 if i is None else min(self.stored_chunks[i], self.stored_shape[i]) for i in self.order[:-1]]
-        most = 8 * BLOCK_BYTES // max(1, self.shape[-1] * self.dtype.itemsize)  # rather read a piece twice than hold a whole file
-        for i in range(len(unit)):
-            unit[i] = max(1, min(unit[i], most // max(1, prod(unit[i + 1 :]))))
+        most = under_limit(8 * BLOCK_BYTES, 10) // max(
+            1, self.shape[-1] * self.dtype.itemsize
+        )  # rather read a piece twice than hold a file
+        for i, size in enumerate(unit):
+            part = max(1, min(size, most // max(1, prod(unit[i + 1 :]))))
+            unit[i] = ceil(size / max(1, ceil(size / part)))
         chunks = list(unit)
-        room = BLOCK_BYTES // max(1, prod(unit) * self.shape[-1] * self.dtype.itemsize)
+        room = usual // max(1, prod(unit) * self.shape[-1] * self.dtype.itemsize)
         for i in reversed(range(len(unit))):
             times = max(1, min(room, -(-self.shape[i] // unit[i])))
             chunks[i] = min(unit[i] * times, self.shape[i])

@@ -164,12 +164,13 @@ def _multiscales(image: str, dims: tuple[str, ...], axis: NDArray[np.float64], s
 
 
 def _fit(size: int, chunk: int, limit: int) -> int:
-    """Choose a part or a multiple of `chunk` near `limit`; `limit` itself where there is none."""
+    """Choose a part or a multiple of `chunk` near `limit`, or `chunk` where that is not far larger; `limit` itself where there is none."""
     if chunk >= size:
         return _even(size, limit)
     if chunk <= limit:
         return min(size, chunk * max(1, limit // 4 // chunk))
-    return max((part for part in range(limit // 4 + 1, 2 * limit + 1) if chunk % part == 0), default=limit)
+    parts = (part for part in range(limit // 4 + 1, 2 * limit + 1) if chunk % part == 0)
+    return max(parts, default=chunk if chunk <= 4 * limit else limit)
 
 
 def _even(size: int, limit: int) -> int:

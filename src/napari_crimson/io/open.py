@@ -51,7 +51,7 @@ def open_stack(path: str | Path, *, wavenumber: ArrayLike | str | Path | None = 
     """
     import numpy as np
 
-    path = Path(path).expanduser()
+    path = Path(path).expanduser().absolute()  # it is read later, perhaps from another folder or by another process
     form = recognise(path)
     with np.errstate(all="ignore"):  # numbers from a file may be any; what they amount to is checked
         return _open(path, form, wavenumber, name)

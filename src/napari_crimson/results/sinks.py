@@ -286,7 +286,8 @@ def _check_same(path: Path, ours: Mapping[str, Any], noted: Mapping[str, Any], *
     if other:
         keys = [key for key in _TOLD if key in noted and ours.get(key) != noted[key]]
         told = [f"{key} {ours.get(key)} then, {noted[key]} now" for key in keys if key != "recipe" or len(keys) == 1]
+        told = told or ["or blocks cut under another limit on memory"]
         raise CrimsonError(
-            f"{path} holds a {ours['status']} result of another stack or other settings{f' ({told[0]})' if told else ''}; "
+            f"{path} holds a {ours['status']} result of another stack or other settings ({told[0]}); "
             "choose another output, delete it, or say resume=False to replace it"
         )
