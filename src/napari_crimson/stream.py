@@ -87,7 +87,7 @@ def stream(
     """Correct a stack block by block.
 
     The next chunk of the input is read in one thread and the last block is written in another while
-    the calling thread corrects; memory holds two chunks and three blocks, of small blocks some more. Closing the
+    the calling thread corrects; memory holds what `blocks.check_memory` counts. Closing the
     generator stops within a block: what has been corrected is written, and no thread remains.
 
     Parameters
