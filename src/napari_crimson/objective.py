@@ -32,7 +32,7 @@ def draw_on_grid(recipe: Recipe, prior: Prior, generator: torch.Generator) -> Ba
 
 
 def loss(network: Network, batch: Batch, prior: Prior, *, compress: float = 0.0, deviation: bool = True) -> tuple[Tensor, Tensor]:
-    """What is minimised: the error of a batch, plus what teaches the `deviation` (`quantile_loss`); and the error alone, detached.
+    """What is minimised: the error of a batch, plus what teaches the `deviation` (`quantile_loss`); and the squared error, detached.
 
     The error is squared, in units of each spectrum's largest value; or, with `compress`, the share of each spectrum that is left
     `unexplained`.
@@ -40,11 +40,10 @@ def loss(network: Network, batch: Batch, prior: Prior, *, compress: float = 0.0,
     mean, *sd = network(batch.cars, batch.wavenumber, batch.reference, deviation=deviation)
     unit = _error_unit(batch, prior)
     residual = (mean - batch.raman) / unit
-    if compress:
-        error = unexplained(residual, batch.raman / unit, compress).mean()
-    else:  # squared up to an error as large as the spectrum, linear beyond: a few hopeless spectra must not lead
-        error = 2 * torch.nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=1.0)
-    return error + sum(0.01 * quantile_loss(residual.detach(), one / unit).mean() for one in sd), error.detach()
+    # squared up to an error as large as the spectrum, linear beyond: a few hopeless spectra must not lead
+    squared = 2 * torch.nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=1.0)
+    error = unexplained(residual, batch.raman / unit, compress).mean() if compress else squared
+    return error + sum(0.01 * quantile_loss(residual.detach(), one / unit).mean() for one in sd), squared.detach()
 
 
 def unexplained(residual: Tensor, truth: Tensor, compress: float) -> Tensor:
