@@ -190,7 +190,7 @@ def test_a_result_larger_than_memory_asks_for_an_output(monkeypatch, tmp_path):
     free = psutil.virtual_memory()._replace(available=1_300_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     with refused(tmp_path, r"of memory.*output="):
-        remove_background(stack(da.from_array(COUNTS, chunks=(10, 70, 40))), ratio)
+        remove_background(stack(), ratio)
 
 
 def test_progress_is_told_and_may_stop_the_work():

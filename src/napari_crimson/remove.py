@@ -77,11 +77,13 @@ def plan_removal(
     attrs = {"source": stack.attrs["source"], "history": history, **note}
     tile = None if output is None else fit_tile((cars.sizes["y"], cars.sizes["x"]), (max(cars.data.chunks[-3]), max(cars.data.chunks[-2])))
     regions = plan_blocks(cars.shape, cars.data.chunks, align=None if tile is None else (*(1,) * (cars.ndim - 3), *tile))
-    check_memory(regions, cars.data.chunks, cars.dtype.itemsize, _value_bytes(correction))
+    check_work = partial(check_memory, regions, cars.data.chunks, cars.dtype.itemsize, _value_bytes(correction))
     sink: Sink
     if output is None or tile is None:
         sink = _memory_sink(stack, correction, attrs, earlier, dry_run)
+        check_work()  # behind it: a result that is too large has a better cure
     else:
+        check_work()  # ahead of anything that is written
         sink = _zarr_sink(output, tile, stack, correction, attrs, resume, dry_run)
     carried = note.pop("recipe")
     results = {name: (cars.dims, sink.lazy(name), note) for name in correction.names}
