@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from socket import gethostname
@@ -26,6 +27,12 @@ __all__ = ["PACKAGE", "Plan", "Task", "Trial", "part", "to_send"]
 PACKAGE = "napari-crimson"
 
 
+@cache
+def own_version() -> str:
+    """The version of the package in this process."""
+    return installed_version(PACKAGE)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """What all blocks share."""
@@ -34,11 +41,11 @@ class Plan:
     path: Path
     dims: tuple[str, ...]
     names: tuple[str, ...]
-    version: str = installed_version(PACKAGE)
+    version: str = field(default_factory=own_version)
 
     def check_version(self) -> None:
         """Refuse to work beside another version: workers may join at any time."""
-        here = installed_version(PACKAGE)
+        here = own_version()
         if here != self.version:
             raise CrimsonError(f"a worker on {gethostname()} has napari-crimson {here}, the others {self.version}; install the same there")
 
