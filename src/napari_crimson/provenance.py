@@ -85,8 +85,9 @@ def history_line(note: dict[str, Any]) -> str:
 
 def fingerprint(cars: da.Array, correction: Correction, note: dict[str, Any], tile: tuple[int, int]) -> str:
     """Tell one job from another by its settings, its axis and its spectra; whether the data are the same, `origin` tells."""
-    # may be taken up tomorrow, on another machine, where "auto" is another precision; a grid is known after work only
-    passing = ("date", "device", "precision", "grid", "history")
+    # may be taken up tomorrow, on another machine, where "auto" is another precision and a disk has another letter; a grid is known
+    # after work only
+    passing = ("date", "device", "precision", "grid", "history", "source")
     plan: dict[str, Any] = {key: value for key, value in note.items() if key not in passing}
     plan |= {"names": correction.names, "dtype": str(cars.dtype), "chunks": cars.chunks, "tile": tile}
     plan |= {} if correction.dtype == "float32" else {"result": correction.dtype}

@@ -51,23 +51,24 @@ def open_stack(path: str | Path, *, wavenumber: ArrayLike | str | Path | None = 
     """
     import numpy as np
 
-    path = Path(path).expanduser().absolute()  # it is read later, perhaps from another folder or by another process
+    path = Path(path).expanduser()
     form = recognise(path)
     with np.errstate(all="ignore"):  # numbers from a file may be any; what they amount to is checked
-        return _open(path, form, wavenumber, name)
+        # pixels are read later, perhaps from another folder or by another process; its name stays as it was given
+        return _open(path.absolute(), form, wavenumber, name, source=str(path))
 
 
-def _open(path: Path, form: Format, wavenumber: ArrayLike | str | Path | None, name: str | None) -> xr.Dataset:
+def _open(path: Path, form: Format, wavenumber: ArrayLike | str | Path | None, name: str | None, *, source: str) -> xr.Dataset:
     try:
         found: Found = import_module(f"napari_crimson.io.{form.reader}").read(path, name)
     except CrimsonError:
         raise
     except Exception as error:  # whatever a library says of bytes that are not what it expected
         raise CrimsonError(f"{path}: cannot be read as {form.title} ({_one_line(error)}); is it whole? Copy or export it again") from error
-    return _stack(path, found, wavenumber)
+    return _stack(path, found, wavenumber, source=source)
 
 
-def _stack(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) -> xr.Dataset:
+def _stack(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None, *, source: str) -> xr.Dataset:
     """Join what was found and what was given, through `make_stack`."""
     from napari_crimson.stack import make_stack
 
@@ -77,7 +78,7 @@ def _stack(path: Path, found: Found, wavenumber: ArrayLike | str | Path | None) 
 
     def build(name: str, **extra: Any) -> xr.Dataset:
         array = _bands_last(found.arrays[name], band, falls=falls)
-        return make_stack(array, axis[order], step_um=found.step_um, source=str(path), **extra)
+        return make_stack(array, axis[order], step_um=found.step_um, source=source, **extra)
 
     main, *others = found.arrays
     spectra = {word: values[order] for word, values in found.spectra.items() if values.shape == axis.shape}
