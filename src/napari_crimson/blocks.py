@@ -11,12 +11,18 @@ import numpy as np
 from napari_crimson.errors import CrimsonError
 from napari_crimson.memory import under_limit, work_room
 
-__all__ = ["BLOCK_BYTES", "Region", "check_memory", "pixels", "plan_blocks", "whole_chunks"]
+__all__ = ["BLOCK_BYTES", "Region", "check_memory", "pixels", "plan_blocks", "usual_bytes", "whole_chunks"]
 
 Region = tuple[slice, ...]
 
 BLOCK_BYTES = 16 * 2**20  # of float32 spectra: about a second of a network on a laptop, so stopping is prompt
+_PARTS = 20  # of a limit on memory: a block and its results, five times, beside the chunks that are read (`check_memory`)
 _BLOCKS, _PIXELS = 32, 256  # a small stack also shows progress, in this many blocks, but none smaller than this
+
+
+def usual_bytes() -> int:
+    """Largest size of a block as float32 where nothing else is said: less under a limit on memory, which has to hold several."""
+    return under_limit(BLOCK_BYTES, _PARTS)
 
 
 def pixels(region: Region) -> int:
@@ -45,9 +51,9 @@ def plan_blocks(
     align : tuple, optional
         Chunks of the sink over the pixel dims: blocks begin and end on their borders.
     block_bytes : int
-        Largest size of a block as float32, unless a chunk of the sink is larger; by default what stays under a limit on memory.
+        Largest size of a block as float32, unless a chunk of the sink is larger; by default `usual_bytes`.
     """
-    block_bytes = under_limit(BLOCK_BYTES, 20) if block_bytes is None else block_bytes
+    block_bytes = usual_bytes() if block_bytes is None else block_bytes
     sizes = shape[:-1]
     align = align or (1,) * len(sizes)
     most = max(1, min(block_bytes // (4 * shape[-1]), max(_PIXELS, ceil(prod(sizes) / _BLOCKS))))

@@ -21,10 +21,9 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_crimson.blocks import BLOCK_BYTES, Region, pixels, whole_chunks
+from napari_crimson.blocks import Region, pixels, usual_bytes, whole_chunks
 from napari_crimson.errors import DamagedError, UnreachableError
 from napari_crimson.faults import persist
-from napari_crimson.memory import under_limit
 from napari_crimson.priority import as_here, leave_cores
 from napari_crimson.stopping import Heed, InSlices, outcome
 
@@ -122,7 +121,7 @@ def stream(
     pending: deque[tuple[int, int, str, int, Future[None]]] = deque()
     stopped = Event()
     correct = correct if heed is None else InSlices(correct, heed)
-    may_wait = under_limit(BLOCK_BYTES, 20)
+    may_wait = usual_bytes()
 
     def write(*kept: Any) -> None:
         def write_now() -> None:

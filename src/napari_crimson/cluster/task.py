@@ -22,7 +22,7 @@ from napari_crimson.remover import Remover
 from napari_crimson.results.store import write_block
 from napari_crimson.stream import correct_block, read_block
 
-__all__ = ["PACKAGE", "Plan", "Task", "Trial", "part", "to_send"]
+__all__ = ["PACKAGE", "Plan", "Task", "Trial", "own_version", "part", "to_send"]
 
 PACKAGE = "napari-crimson"
 
@@ -116,6 +116,6 @@ def to_send(correct: Correction, device: str) -> Correction:
 
 def part(cars: da.Array, region: Region) -> da.Array:
     """A region of a stack with no more of its graph than that takes."""
-    part: da.Array
-    (part,) = dask.optimize(cars[region])  # type: ignore[attr-defined, no-untyped-call]
-    return part
+    alone: da.Array
+    (alone,) = dask.optimize(cars[region])  # type: ignore[attr-defined, no-untyped-call]
+    return alone

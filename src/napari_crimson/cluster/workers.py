@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
-from napari_crimson.cluster.task import PACKAGE
+from napari_crimson.cluster.task import PACKAGE, own_version
 from napari_crimson.errors import CrimsonError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def check_workers(client: Client, address: str) -> None:
     """Refuse a scheduler without workers, and workers that do not answer or have no or another napari-crimson."""
     if not client.nthreads():
         raise CrimsonError(f"the scheduler at {address} has no workers; start some with 'dask worker {address}'")
-    here = installed_version(PACKAGE)
+    here = own_version()
     for worker, version in ask(client, installed_version, PACKAGE, within_s=ALIVE_S).items():
         if isinstance(version, PackageNotFoundError):
             raise CrimsonError(f"worker {worker} has no napari-crimson; install version {here} there")

@@ -38,6 +38,7 @@ _TOLD_BYTES = 256 * 2**20  # below this, reading whole takes no time that anybod
 _TRUSTED_BYTES = 2**40  # below this, unwritten parts are taken for an unfinished acquisition
 _TURN_BYTES = 2**23  # of one turn of reading behind the window: some tens of milliseconds
 _PIECE_BYTES, _PAGE_BYTES = 2**26, 2**12  # read at once at most; what a disk reads at least
+_PARTS = 10  # of a limit on memory: three chunks are held at once (`blocks.check_memory`), beside the blocks
 _MOST_PIECES = 5_000  # of one spectrum: already seconds
 
 _behind: WeakValueDictionary[str, FileArray] = WeakValueDictionary()  # by the name of the dask array that only reads it
@@ -179,18 +180,17 @@ class FileArray:
 
     def _chunks(self) -> tuple[int, ...]:
         """Like `pixel_chunks`, in multiples of the stored chunks, which are read once each; of larger ones in equal parts."""
-        usual = under_limit(BLOCK_BYTES, 10)
+        usual = under_limit(BLOCK_BYTES, _PARTS)
         if self.stored_chunks is None:
             return pixel_chunks(self.shape, self.dtype.itemsize, block_bytes=usual)
         unit = [1 if i is None else min(self.stored_chunks[i], self.stored_shape[i]) for i in self.order[:-1]]
-        most = under_limit(8 * BLOCK_BYTES, 10) // max(
-            1, self.shape[-1] * self.dtype.itemsize
-        )  # rather read a piece twice than hold a file
+        spectrum = max(1, self.shape[-1] * self.dtype.itemsize)
+        most = under_limit(8 * BLOCK_BYTES, _PARTS) // spectrum  # rather read a piece twice than hold a whole file
         for i, size in enumerate(unit):
             part = max(1, min(size, most // max(1, prod(unit[i + 1 :]))))
             unit[i] = ceil(size / max(1, ceil(size / part)))
         chunks = list(unit)
-        room = usual // max(1, prod(unit) * self.shape[-1] * self.dtype.itemsize)
+        room = usual // max(1, prod(unit) * spectrum)
         for i in reversed(range(len(unit))):
             times = max(1, min(room, -(-self.shape[i] // unit[i])))
             chunks[i] = min(unit[i] * times, self.shape[i])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingRun", "Validation"]
 
-_JUDGED_BY = {"all": "error", "answers": "error", "deviation": "deviation"}  # by what is learnt, the figure that chooses the weights
+_LEARN = ("all", "answers", "deviation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +105,8 @@ class TrainingRun:
         self.master = build(recipe.network, recipe.arguments).to(self.device)
         if recipe.start:
             _begin_from_start(self.master, recipe)
-        if recipe.learn not in _JUDGED_BY:
-            raise CrimsonError(f"learn = '{recipe.learn}', there are {', '.join(_JUDGED_BY)}")
+        if recipe.learn not in _LEARN:
+            raise CrimsonError(f"learn = '{recipe.learn}', there are {', '.join(_LEARN)}")
         self.average = build(recipe.network, recipe.arguments).to(self.device)
         self.average.load_state_dict(self.master.state_dict())
         self.working = build(recipe.network, recipe.arguments).to(self.device, self.dtype)
@@ -220,8 +220,10 @@ class TrainingRun:
 
     @property
     def _judged_by(self) -> str:
-        figure = _JUDGED_BY[self.recipe.learn]
-        return "unexplained" if figure == "error" and self.recipe.compress else figure
+        """The figure that chooses the weights: of what is learnt."""
+        if self.recipe.learn == "deviation":
+            return "deviation"
+        return "unexplained" if self.recipe.compress else "error"
 
     def _held_out(self) -> Iterator[Batch]:
         """The validation set, in batches on axes of its own."""
