@@ -16,6 +16,7 @@ import xarray as xr
 
 from napari_crimson import open_stack, prepare, remove_background, save_stack, simulate_stack
 from napari_crimson.errors import CrimsonError
+from napari_crimson.excitation import ExcitationSettings, estimate_reference
 from napari_crimson.pipeline import STEPS, Pipeline, Step, parse_pipeline, read_pipeline, remover_options
 from napari_crimson.remover.kramers_kronig import KKSettings, KramersKronig
 from refusing import refused
@@ -37,6 +38,10 @@ SAMPLES: dict[str, tuple[dict[str, Any], Prepare]] = {  # options in a recipe, a
     ),
     "stabilise_variance": ({"gain": 2.0}, lambda ds: prepare.stabilise_variance(ds, prepare.NoiseModel(gain=2.0))),
     "restore_counts": ({}, prepare.restore_counts),
+    "estimate_reference": (
+        {"pixels": 40, "remover": "cnn"},
+        lambda ds: estimate_reference(ds, ExcitationSettings(pixels=40, remover="cnn")),
+    ),
     "denoise_svd": (
         {"scaling": "anscombe", "components": 3, "read_noise": 5.0},
         lambda ds: prepare.denoise_svd(
@@ -73,6 +78,7 @@ def test_every_step_has_a_sample_here() -> None:
     assert SAMPLES.keys() == STEPS.keys()
 
 
+@pytest.mark.filterwarnings("ignore:.*was trained on 128 points")
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_step_of_a_recipe_is_the_call_of_a_script(name: str, tissue: xr.Dataset) -> None:
     options, call = SAMPLES[name]
@@ -84,7 +90,12 @@ def test_a_step_of_a_recipe_is_the_call_of_a_script(name: str, tissue: xr.Datase
     np.testing.assert_array_equal(done["wavenumber"].values, expected["wavenumber"].values)
     np.testing.assert_array_equal(done["reference"].values, expected["reference"].values)
     assert done.attrs["history"] == expected.attrs["history"]
-    assert not np.array_equal(done["cars"].values, stack["cars"].values) or name in ("smooth_reference", "calibrate_axis", "replace_axis")
+    assert not np.array_equal(done["cars"].values, stack["cars"].values) or name in (
+        "smooth_reference",
+        "calibrate_axis",
+        "replace_axis",
+        "estimate_reference",
+    )
 
 
 @pytest.mark.parametrize("kind", STEPS.values(), ids=STEPS)

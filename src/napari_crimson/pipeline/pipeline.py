@@ -142,7 +142,7 @@ class Pipeline:
     ) -> xr.Dataset:
         """Put spectra named by the recipe into a stack, and do all steps on it.
 
-        Lazy but for `denoise_svd`, which reads the stack once.
+        Lazy but for `denoise_svd` and `estimate_reference`, which read the stack once.
 
         Parameters
         ----------

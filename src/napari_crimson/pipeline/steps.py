@@ -17,6 +17,7 @@ import xarray as xr
 from napari_crimson import prepare
 from napari_crimson.correction import spectrum_on_axis
 from napari_crimson.errors import CrimsonError
+from napari_crimson.excitation import ExcitationSettings, estimate_reference
 from napari_crimson.io.spectrum import read_spectrum
 from napari_crimson.pipeline.options import MOST_VALUES, Bounds, Kind, Option, build_settings, options_of_function, options_of_settings
 
@@ -207,6 +208,7 @@ STEPS: dict[str, StepKind] = {  # in the usual order of work
             bounds={"components": (1, MOST_VALUES), "gain": _POSITIVE, "read_noise": _POSITIVE},
         ),
         _step(prepare.restore_counts, "Restore the counts"),
+        _step(estimate_reference, "Reference from the stack", settings=ExcitationSettings, bounds={"pixels": (1, MOST_VALUES)}),
     )
 }
 
