@@ -18,7 +18,7 @@ import xarray as xr
 from napari_crimson import open_stack, prepare, remove_background, simulate_stack
 from napari_crimson.excitation import estimate_reference
 
-REMOVERS = ("cnn", "rnn", "kk")
+REMOVERS = ("cnn", "rnn", "kk", "mem")
 
 
 def figures(answer: np.ndarray, truth: np.ndarray) -> np.ndarray:
