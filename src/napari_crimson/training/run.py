@@ -164,7 +164,7 @@ class TrainingRun:
     def _behind_start(self, row: dict[str, float]) -> dict[str, float]:
         """A row of the curve, counted from the beginning of what led to the answers."""
         ahead = next(reversed(self._curve_of_start), {"step": 0, "seconds": 0.0})
-        return {**row, **{key: row[key] + ahead[key] for key in ("step", "seconds")}}
+        return {**row, "step": int(row["step"] + ahead["step"]), "seconds": row["seconds"] + ahead["seconds"]}
 
     @property
     def best_step(self) -> int:
