@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from napari_crimson import CrimsonError, remove_background, simulate_stack
+from napari_crimson.errors import DamagedError
 from napari_crimson.excitation import ExcitationSettings, estimate_reference
 from napari_crimson.prepare import subtract_dark
 from napari_crimson.stack import make_stack
@@ -67,6 +68,19 @@ def test_bad_pixels_have_no_say(alone: xr.Dataset) -> None:
     lit = whole > 0.03 * whole.max()
     ratio = rest[lit] / whole[lit]
     assert np.std(np.log(ratio)) < 0.03
+
+
+def test_a_part_that_cannot_be_read_has_no_say(alone: xr.Dataset) -> None:
+    def read(block: np.ndarray, block_info: dict) -> np.ndarray:
+        if block_info[None]["chunk-location"][0] == 1:
+            raise DamagedError("bad bytes")
+        return block
+
+    cut = alone.chunk({"y": 5, "x": -1, "wavenumber": -1})
+    damaged = cut.assign(cars=(cut["cars"].dims, cut["cars"].data.map_blocks(read, dtype="u2", meta=np.empty((0, 0, 0), "u2"))))
+    whole, rest = (estimate_reference(stack)["reference"].values - alone["dark"].values for stack in (alone, damaged))
+    lit = whole > 0.03 * whole.max()
+    assert np.std(np.log(rest[lit] / whole[lit])) < 0.03
 
 
 def test_history_and_recipe_tell_of_it(alone: xr.Dataset) -> None:

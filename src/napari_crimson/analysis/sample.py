@@ -12,7 +12,7 @@ import numpy as np
 from dask.array.core import slices_from_chunks
 from numpy.typing import NDArray
 
-from napari_crimson.errors import CrimsonError
+from napari_crimson.errors import CrimsonError, DamagedError
 
 __all__ = ["Sample", "draw_sample"]
 
@@ -28,7 +28,7 @@ class Sample:
     bands : ndarray, shape (W,), bool
         Bands that are in them; the others are NaN in most pixels.
     pixels, bad_pixels : int
-        Of the whole stack; bad are those with no finite value at all.
+        Of the whole stack; bad are those with no finite value at all, or that could not be read.
     """
 
     spectra: NDArray[np.float32]
@@ -66,7 +66,13 @@ def draw_sample(lazy: da.Array, most_pixels: int, rng: np.random.Generator, *, p
     for done, region in enumerate(regions):
         if progress is not None:
             progress(done / len(regions))
-        kept, numbers, empty = _keep(kept, numbers, lazy[region].compute(), drawn[region[:-1]], most_pixels)
+        own = drawn[region[:-1]]
+        try:
+            block = lazy[region].compute()
+        except DamagedError:  # who needs these pixels themselves names the place
+            bad += own.size
+            continue
+        kept, numbers, empty = _keep(kept, numbers, block, own, most_pixels)
         bad += empty
     bands = np.isfinite(kept).mean(axis=0) > 0.5 if len(kept) else np.zeros(lazy.shape[-1], dtype=bool)
     spectra = kept[:, bands]
