@@ -63,7 +63,8 @@ def estimate_reference(
 
     Some pixels are corrected without a reference; I/|1 + ρ|², ρ = χ_R/χ_NR, is the light of each, and their mean, weighted by
     the inverse fourth power of the deviation, the estimate. It has the errors that all pixels have in common: a band that every
-    pixel has alike stays nearly as doubtful as in one spectrum. A measured reference is better.
+    pixel has alike stays as doubtful as in one spectrum, and of a sample of a single substance a network's answers become worse
+    with it (docs/prepare.md). Kramers–Kronig gains nearly always. A measured reference is better.
 
     Parameters
     ----------
