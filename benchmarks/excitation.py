@@ -18,20 +18,13 @@ import numpy as np
 import torch
 import xarray as xr
 
-from napari_crimson import open_stack, prepare, remove_background, simulate_stack
+from napari_crimson import open_stack, prepare, remove_background, score, simulate_stack
 from napari_crimson.excitation import estimate_reference
 from napari_crimson.physics import add_noise, cars_intensity
 from napari_crimson.stack import make_stack
 from napari_crimson.synthesis.wide import Wide
 
-REMOVERS = ("cnn", "rnn", "kk")
-
-
-def figures(answer: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Median r, nRMSE and slope of answers (N, W)."""
-    a, b = (part - part.mean(axis=1, keepdims=True) for part in (answer, truth))
-    r = (a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    return np.array([np.median(r), np.sqrt(((answer - truth) ** 2).mean() / (truth**2).mean()), (answer * truth).sum() / (truth**2).sum()])
+FIGURES = ("r_median", "nrmse", "slope")
 
 
 def measured(path: Path) -> tuple[xr.Dataset, np.ndarray]:
@@ -69,7 +62,8 @@ def rows(ds: xr.Dataset, truth: np.ndarray, remover: str) -> dict[str, np.ndarra
     found = {}
     for name, stack in (("none", alone), ("from the stack", estimate_reference(alone)), ("measured", ds)):
         answer = remove_background(stack, remover, device="cpu")["raman"].values.reshape(truth.shape).astype(float)
-        found[name] = figures(np.nan_to_num(answer[:, window]), truth[:, window])
+        figures = score(truth[:, window], np.nan_to_num(answer[:, window]))
+        found[name] = np.array([figures[figure] for figure in FIGURES])
     return found
 
 
@@ -78,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack", type=Path, help="a stack with its truth beside it")
     parser.add_argument("--drawn", action="store_true", help="stacks of spectra of the prior")
+    parser.add_argument("--removers", default="cnn,rnn,kk")
     given = parser.parse_args()
     stack = given.stack
     sets: dict[str, list[tuple[xr.Dataset, np.ndarray]]] = {}
@@ -96,7 +91,7 @@ def main() -> None:
                 (ds.drop_vars("raman"), ds["raman"].values.reshape(-1, ds.sizes["wavenumber"]).astype(float)) for ds in phantoms
             ]
     for name, stacks in sets.items():
-        for remover in REMOVERS:
+        for remover in given.removers.split(","):
             each = [rows(ds, truth, remover) for ds, truth in stacks]
             for reference in each[0]:
                 of_each = np.array([row[reference] for row in each])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args, get_type_hints
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -25,6 +25,8 @@ from napari_crimson.resynthesis.spectra import fit_excitation, intensity_ratio, 
 from napari_crimson.spectra import float_spectra
 
 __all__ = ["ExcitationSettings", "estimate_reference"]
+
+Network = Literal["rnn", "cnn"]
 
 _SURE = 1e-3  # of χ_NR: below it a deviation says nothing of which pixel knows the light better
 
@@ -46,11 +48,11 @@ class ExcitationSettings:
         If a value is out of its range.
     """
 
-    remover: Literal["rnn", "cnn"] = "rnn"
+    remover: Network = "rnn"
     pixels: int = 512
 
     def __post_init__(self) -> None:
-        if self.remover not in get_args(get_type_hints(ExcitationSettings)["remover"]):
+        if self.remover not in get_args(Network):
             raise CrimsonError(f"remover {self.remover!r}: give rnn or cnn, which tell their deviation")
         if self.pixels < 1:
             raise CrimsonError(f"pixels {self.pixels}: give a number from 1 up, such as 512")
@@ -90,7 +92,7 @@ def estimate_reference(
     sample = draw_sample(map_spectra(float_spectra, lazy_cars(ds)), settings.pixels, np.random.default_rng(0), progress=progress)
     axis = ds["wavenumber"].values
     seen = ds.drop_vars("reference", errors="ignore").isel(wavenumber=sample.bands)
-    remover = load_remover(settings.remover, device="cpu")
+    remover = load_remover(settings.remover, device="cpu", precision="float32")  # a run that goes on must find the same again
     _, correction = plan_correction(seen, remover, Settings(reference=None, uncertainty=True))
     lit, dark = correction.lit, 0.0 if correction.dark is None else correction.dark.astype(np.float64)
     answer = correction(sample.spectra)
