@@ -38,11 +38,12 @@ def measured(path: Path) -> tuple[xr.Dataset, np.ndarray]:
 
 def drawn(kind: str, stacks: int = 16, pixels: int = 200) -> Iterator[tuple[xr.Dataset, np.ndarray]]:
     """Stacks of substances of the prior: 2 to 5 in many mixtures ("mixed"), or one, in many heights ("scaled") or in one ("alike")."""
-    prior = Wide(organic_share=1.0, empty_share=0.0)
+    prior = Wide(organic_share=1.0, empty_share=0.0, drawn_out_share=0.0)
     generator, rng = torch.Generator().manual_seed(21), np.random.default_rng(21)
     wavenumber = torch.linspace(500, 3500, 1000)
     for _ in range(stacks):
-        real, imaginary = prior._susceptibility(int(rng.integers(2, 6)) if kind == "mixed" else 1, wavenumber, generator)
+        substances = int(rng.integers(2, 6)) if kind == "mixed" else 1
+        real, imaginary = prior._susceptibility(substances, wavenumber, torch.zeros(substances, 1), generator)
         heights = np.ones((pixels, 1)) if kind == "alike" else rng.uniform(0.2, 1, (pixels, 1))
         shares = torch.tensor(rng.dirichlet(np.full(len(real), 0.5), pixels) * heights, dtype=torch.float32)
         real, imaginary = shares @ real, shares @ imaginary

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.physics import drawn_out
 from napari_crimson.synthesis import PRIORS, Batch, Crimson, Specnet, Wide, draw
 
 AXIS = torch.linspace(500, 3500, 750)
@@ -27,8 +28,8 @@ def test_a_batch_is_finite_and_repeatable(prior: str) -> None:
 
 @pytest.mark.parametrize("prior", PRIORS)
 def test_raman_is_never_negative(prior: str) -> None:
-    batch = drawn(prior)
-    assert (batch.raman >= -1e-3 * batch.scale).all()  # but for the rounding of a Fourier transform
+    batch = drawn(prior, axis=torch.linspace(500, 3500, 2001))  # finer than the narrowest line
+    assert (batch.raman >= -1e-4 * batch.scale).all()  # but for the rounding of a Fourier transform
 
 
 def test_wide_covers_tissue_and_neat_liquids_with_and_without_reference() -> None:
@@ -82,3 +83,30 @@ def test_specnet_susceptibility_stays_within_one() -> None:
 def test_an_unknown_prior_is_answered_with_those_there_are() -> None:
     with pytest.raises(CrimsonError, match="no prior 'tissue'; there are wide, crimson, specnet"):
         drawn("tissue")
+
+
+def test_drawn_out_spectra_are_straight_between_the_points_that_were_measured() -> None:
+    axis = torch.linspace(500, 3500, 1501)  # 2 cm⁻¹ a point
+    spacing = (10.0, 10.0)
+    batch = drawn(Wide(drawn_out_share=1.0, drawn_out_cm1=spacing), 64, axis=axis)
+    bend = batch.cars.double().diff(n=2, dim=1).abs()
+    straight = bend < 1e-5 * batch.cars.amax(1, keepdim=True)
+    assert 0.75 < straight.double().mean() < 0.85  # of five points one was measured
+    assert not torch.equal(batch.cars[0].diff(n=2) == 0, batch.cars[1].diff(n=2) == 0)
+
+
+def test_a_share_of_wide_is_drawn_out() -> None:
+    noise = Wide(empty_share=1.0, drawn_out_share=0.3, drawn_out_cm1=(12.0, 12.0), photons=(1e4, 1e4))
+    cars = drawn(noise, 1000, axis=torch.linspace(500, 3500, 1501)).cars
+    rough = cars.diff(n=2, dim=1).abs().median(1).values / cars.median(1).values
+    assert 0.25 < (rough < 1e-4).double().mean() < 0.35
+
+
+def test_a_spectrum_drawn_out_passes_through_what_was_measured() -> None:
+    spectra = torch.rand(3, 101, generator=torch.Generator().manual_seed(1))
+    spacing, first = torch.tensor([[4.0], [2.5], [0.5]]), torch.tensor([[1.0], [0.0], [0.0]])
+    drawn = drawn_out(spectra, spacing, first)
+    torch.testing.assert_close(drawn[0, 1::4], spectra[0, 1::4])
+    torch.testing.assert_close(drawn[0, 3], (spectra[0, 1] + spectra[0, 5]) / 2)
+    torch.testing.assert_close(drawn[1, 10::5], spectra[1, 10::5])
+    assert torch.equal(drawn[2], spectra[2])

@@ -10,7 +10,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class Row:
 
 _PUBLISHED = (0.1, 1998.1, 1000)
 _BROAD, _CH = (400.0, 3600.0, 1281), (2600.0, 3300.0, 351)
-_NO, _ONLY = Wide(with_reference_share=0.0), Wide(with_reference_share=1.0)
+_NO, _ONLY = (Wide(with_reference_share=share, drawn_out_share=0.0) for share in (0.0, 1.0))
 
 SETS: dict[str, SimulatedSet] = {
     "crimson 2-5 lines": SimulatedSet(prior=Crimson(lines=(2, 5)), axis=_PUBLISHED),
@@ -63,6 +63,7 @@ SETS: dict[str, SimulatedSet] = {
     "vector 1a": SimulatedSet(prior=Specnet(lines=(1, 15), broadest=(0.005, 0.005), inner_share=1.0), axis=_PUBLISHED),
     "vector 2b": SimulatedSet(prior=Specnet(lines=(15, 30), broadest=(0.0125, 0.0125), inner_share=1.0), axis=_PUBLISHED),
     "wide": SimulatedSet(prior=_NO, axis=_BROAD),
+    "wide, drawn out": SimulatedSet(prior=Wide(with_reference_share=0.0, drawn_out_share=1.0), axis=_BROAD),
     "wide, reference": SimulatedSet(prior=_ONLY, axis=_BROAD, own_reference=True),
     "wide, C-H": SimulatedSet(prior=_NO, axis=_CH),
     "wide, C-H, reference": SimulatedSet(prior=_ONLY, axis=_CH, own_reference=True),
@@ -126,7 +127,7 @@ def dilution(remover: Remover, *, spectra: int = 100) -> dict[str, float]:
     answers = []
     for step in range(7):
         ratio = 0.6 / 2**step
-        prior = Wide(ratio=(ratio, ratio), empty_share=0.0, with_reference_share=0.0, photons=(1e5, 1e6), water_share=0.0, offset_share=0.0)
+        prior = replace(_NO, ratio=(ratio, ratio), empty_share=0.0, photons=(1e5, 1e6), water_share=0.0, offset_share=0.0)
         batch = draw(prior, spectra, axis, generator=_seeded("dilution"))  # one state: the same spectra, weaker
         answers.append((batch.raman.numpy(), remover(batch.cars.numpy(), wavenumber)))
     undiluted = answers[0][0]
@@ -145,7 +146,7 @@ def silent_region(remover: Remover, *, spectra: int = 300) -> dict[str, float]:
     """
     wavenumber = np.linspace(*_BROAD)
     inside = (wavenumber > 1800) & (wavenumber < 2700)
-    prior = Wide(organic_share=1.0, empty_share=0.0, with_reference_share=0.0, ratio=(0.05, 5.0))
+    prior = replace(_NO, organic_share=1.0, empty_share=0.0, ratio=(0.05, 5.0))
     batch = draw(prior, 8 * spectra, torch.from_numpy(wavenumber), generator=_seeded("silent"))
     truth = batch.raman.numpy()
     top = truth.max(axis=1)

@@ -19,6 +19,7 @@ __all__ = [
     "add_noise",
     "cars_intensity",
     "cosine_series",
+    "drawn_out",
     "gaussian_broadening",
     "resonant_chi3",
     "sigmoid_window",
@@ -123,6 +124,20 @@ def add_noise(intensity: Tensor, photons: Tensor, read_noise: Tensor, generator:
     variance = intensity.clamp(min=0) / photons + (read_noise / photons) ** 2
     noise = torch.randn(intensity.shape, generator=generator, device=generator.device, dtype=intensity.dtype)
     return torch.addcmul(intensity, variance.sqrt_(), noise)
+
+
+def drawn_out(spectra: Tensor, spacing: Tensor, first: Tensor) -> Tensor:
+    """`spectra` (N, W) as if read at every `spacing`-th point (N, 1) alone, from `first` (N, 1) on, and interpolated linearly between.
+
+    Both count in points and need not be whole: what is read is the nearest point. Up to a spacing of 1 a spectrum stays as it is.
+    """
+    last = spectra.shape[1] - 1
+    place = torch.arange(last + 1, device=spectra.device)
+    node = ((place - first) / spacing.clamp(min=1.0)).floor()
+    left, right = ((first + k * spacing).round().clamp(0, last) for k in (node, node + 1))
+    share = ((place - left) / (right - left).clamp(min=1.0)).clamp(0.0, 1.0)
+    between = torch.lerp(spectra.gather(1, left.long()), spectra.gather(1, right.long()), share)
+    return torch.where(spacing > 1, between, spectra)
 
 
 def spectral_phase(log_ratio: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from napari_crimson.physics import (
     add_noise,
     cars_intensity,
     cosine_series,
+    drawn_out,
     gaussian_broadening,
     resonant_chi3,
     sigmoid_window,
@@ -31,7 +32,8 @@ class Wide:
     Lines crowd in the fingerprint and C–H regions of `organic_share` of the spectra, `water_share` of them under the
     broad O–H band of water, and lie anywhere in the others, also beyond both edges. The background is a product of
     broad colours, roll-off and ripple, or the measured `excitation` with a little drift. A share `with_reference_share`
-    comes beside a noise-free reference whose χ_NR differs smoothly.
+    comes beside a noise-free reference whose χ_NR differs smoothly. A share `drawn_out_share` was measured at a coarser
+    spacing and interpolated onto the axis, noise and all, as calibrated and digitised spectra are.
     """
 
     convention: ClassVar[str] = "relative"
@@ -47,12 +49,15 @@ class Wide:
     read_noise: tuple[float, float] = (1.0, 30.0)
     offset_share: float = 0.3
     offset: tuple[float, float] = (1e-4, 2e-2)  # dark left over, of either sign, relative to the maximum
+    drawn_out_share: float = 0.15
+    drawn_out_cm1: tuple[float, float] = (3.0, 12.0)
     with_reference_share: float = 0.5
     excitation: tuple[tuple[float, float], ...] = ()  # measured, (cm⁻¹, counts) ascending, in place of drawn ones
 
     def draw(self, n: int, wavenumber: Tensor, generator: Generator) -> Batch:
         """Draw `n` spectra."""
-        real, imag = self._susceptibility(n, wavenumber, generator)
+        spacing = self._spacing(n, wavenumber, generator)
+        real, imag = self._susceptibility(n, wavenumber, spacing, generator)
         background = self._excitation(n, wavenumber, generator)
         clean = cars_intensity(background, torch.ones_like(imag), real, imag)
         top = clean.amax(1, keepdim=True)
@@ -62,6 +67,9 @@ class Wide:
         sign = torch.where(pick(generator, n, 0.5), 1.0, -1.0)
         offset = uniform(generator, (n, 1), *self.offset, log=True) * sign
         cars += torch.where(pick(generator, n, self.offset_share), offset, 0.0)
+        if self.drawn_out_share:
+            points = spacing / _step(wavenumber)
+            cars = drawn_out(cars, points, uniform(generator, (n, 1)) * points)
 
         misfit = _smooth_log_curve(n, wavenumber, generator, strength=(0.01, 0.4), period_cm1=(1500.0, 8000.0), terms=2)
         measured = background / background.amax(1, keepdim=True) * misfit.exp()
@@ -69,11 +77,21 @@ class Wide:
         scale = (real * real + imag * imag).amax(1, keepdim=True).sqrt()
         return Batch(wavenumber, cars, imag, reference, scale)
 
-    def _susceptibility(self, n: int, wavenumber: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    def _spacing(self, n: int, wavenumber: Tensor, generator: Generator) -> Tensor:
+        """The spacing (N, 1), cm⁻¹, at which each spectrum was measured: 0 where it is that of the axis."""
+        if not self.drawn_out_share:
+            return wavenumber.new_zeros(n, 1)
+        coarse = pick(generator, n, self.drawn_out_share)
+        return torch.where(coarse, uniform(generator, (n, 1), *self.drawn_out_cm1, log=True), 0.0)
+
+    def _susceptibility(self, n: int, wavenumber: Tensor, spacing: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Re and Im of χ_R/χ_NR (N, W), broadened, scaled to a drawn maximum."""
-        step = float(wavenumber[-1] - wavenumber[0]) / max(1, wavenumber.numel() - 1)
-        sigma = uniform(generator, (n,), *self.broadening_fwhm_cm1) / (2.3548 * step)
-        margin = math.ceil(4 * self.broadening_fwhm_cm1[1] / (2.3548 * step))
+        step = _step(wavenumber)
+        # a spectrometer resolves no less than it samples
+        fwhm = torch.maximum(uniform(generator, (n,), *self.broadening_fwhm_cm1), spacing[:, 0])
+        sigma = fwhm / (2.3548 * step)
+        widest = max(self.broadening_fwhm_cm1[1], self.drawn_out_cm1[1] if self.drawn_out_share else 0.0)
+        margin = math.ceil(4 * widest / (2.3548 * step))
         ends = torch.arange(1, margin + 1, device=wavenumber.device) * step
         extended = torch.cat([wavenumber[0] - ends.flip(0), wavenumber, wavenumber[-1] + ends])
 
@@ -156,6 +174,11 @@ class Wide:
         at, counts = np.array(self.excitation, dtype=np.float64).T
         curve = torch.from_numpy(np.interp(wavenumber.cpu().double().numpy(), at, counts)).to(wavenumber)
         return (curve / curve.amax()).clamp(min=1e-3)
+
+
+def _step(wavenumber: Tensor) -> float:
+    """Mean spacing of the axis (W,), cm⁻¹."""
+    return float(wavenumber[-1] - wavenumber[0]) / max(1, wavenumber.numel() - 1)
 
 
 def _smooth_log_curve(
