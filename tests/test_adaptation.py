@@ -45,6 +45,7 @@ def test_the_recipe_says_what_is_the_microscopes_own(start: str) -> None:
     assert recipe.range_cm1 == (520, 1080)
     assert recipe.bounds["photons"] == [1e3, 1e4]
     assert recipe.arguments == TINY.arguments
+    assert recipe.bounds["drawn_out_share"] == 0  # it measures on this axis
 
 
 def test_spectra_are_drawn_under_the_measured_excitation(start: str) -> None:
@@ -79,6 +80,7 @@ def test_what_is_no_better_is_not_saved(start: str, tmp_path: Path) -> None:
         ((500, 2000, 2), GLASS, r"covers 500 to 1100 cm⁻¹, the axis 500 to 2000"),
         ((500, 600, 2), GLASS, "an axis of 51 points: networks need 128"),
         ((900, 600, 2), GLASS, "START below STOP"),
+        ((500, np.inf, 2), GLASS, "START below STOP"),
         (None, GLASS - 800, "not positive on this axis; subtract its dark"),
     ],
 )

@@ -71,7 +71,7 @@ def test_invented_lines_in_the_silent_region_are_counted() -> None:
 
 
 def test_an_unknown_set_is_answered_with_those_there_are() -> None:
-    with pytest.raises(CrimsonError, match=r"no set is called tissue; there are crimson 2-5 lines"):
+    with pytest.raises(CrimsonError, match=r"no set is called 'tissue'; there are crimson 2-5 lines; "):
         list(benchmark([load_remover("kk")], ["tissue"]))
 
 
@@ -83,6 +83,21 @@ def test_the_command_prints_a_row_a_set_and_remover_and_writes_them(tmp_path: An
     out = capsys.readouterr().out
     assert "vector 1a             kk*" in out
     assert (tmp_path / "t.csv").read_text().startswith("set,remover,scaled,mse_mean")
+
+
+def test_names_of_sets_may_hold_a_comma_and_a_table_without_a_folder_is_told_ahead(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["benchmark", "--removers", "kk", "--sets", "wide, C-H, reference, vector 1a", "--spectra", "40"])
+    assert not end.value.code
+    assert [line[:22].strip() for line in capsys.readouterr().out.splitlines()[1:3]] == ["vector 1a", "wide, C-H, reference"]
+    with pytest.raises(SystemExit) as end:
+        main(["benchmark", "--removers", "kk", "--csv", str(tmp_path / "none" / "t.csv")])
+    assert end.value.code == 1
+    said = capsys.readouterr()
+    assert "there is no folder" in said.err
+    assert not said.out
 
 
 def test_a_fully_connected_network_of_equal_size_stands_beside_the_others_and_is_no_remover_to_choose(

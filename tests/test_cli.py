@@ -91,6 +91,14 @@ def test_one_bad_file_costs_one_line_and_the_others_are_done(tmp_path: Path, cap
         assert np.isfinite(open_stack(tmp_path / "out" / f"{name}.zarr")["raman"].values).all()
 
 
+def test_an_axis_outside_of_training_is_told_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [write_stack(tmp_path / name) for name in ("a.npz", "b.npz")]  # of 120 points
+    assert run("correct", *files, "--out", tmp_path / "out", "--device", "cpu") == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "do not trust it here" in line]
+    assert [f"warning: {file}: " in line for file, line in zip(files, told, strict=True)] == [True, True]
+    assert "on 128 points and more, this axis has 120" in open_stack(tmp_path / "out" / "b.zarr").attrs["history"][-1]
+
+
 def test_an_unknown_remover_is_one_line_naming_the_known(stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("correct", stack, "--out", tmp_path / "out", "--remover", "magic") == 1
     (line,) = capsys.readouterr().err.strip().splitlines()

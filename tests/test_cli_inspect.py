@@ -12,7 +12,8 @@ from matplotlib.image import imread
 
 from napari_crimson import simulate_stack, weights
 from napari_crimson.__main__ import main
-from napari_crimson.inspect_network import figures
+from napari_crimson.errors import CrimsonError
+from napari_crimson.inspect_network import Spectrum, figures, look_inside
 from napari_crimson.networks import build
 
 FIGURES = {"training", "field", "filters", "maps", "peak"}
@@ -56,6 +57,21 @@ def test_a_pixel_of_a_file_and_a_chosen_peak(stack: Path, tmp_path: Path, capsys
     assert "cell.npz, pixel (2, 3)" in said
     assert "peak at 2850 cm⁻¹" in said or "peak at 2855 cm⁻¹" in said
     assert run("rnn", stack, "--out", tmp_path / "out") == 0  # a bright one, then
+
+
+def test_a_spectrum_that_gets_no_answer_is_not_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    phantom = simulate_stack((6, 7), wavenumber=np.linspace(600, 3400, 500))
+    counts = phantom["cars"].values.astype(np.uint16)
+    counts[0, 0] = np.where(np.arange(500) % 3, 4095, 4000)  # saturated, with noise between
+    path = tmp_path / "bright.npz"
+    np.savez(path, cars=counts, wavenumber=phantom["wavenumber"].values, dark=phantom["dark"].values)
+    assert run("cnn", path, "--pixel", "0,0", "--out", tmp_path / "out") == 1
+    assert "bright.npz, pixel (0, 0): it is saturated, clipped or constant, and gets no answer; choose another with --pixel" in (
+        capsys.readouterr().err
+    )
+    flat = Spectrum(cars=np.full(300, 7.0), wavenumber=np.linspace(600, 1200, 300))
+    with pytest.raises(CrimsonError, match="this spectrum: it is saturated, clipped or constant"):
+        look_inside("cnn", flat)
 
 
 def test_weights_of_your_own_without_a_loss_curve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

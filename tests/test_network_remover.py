@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,14 +71,17 @@ def test_too_short_an_axis_is_refused_ahead_of_any_work(remover: NetworkRemover,
         (np.linspace(3000, 5000, 300), "200 to 4000 cm⁻¹, this axis goes from 3000 to 5000"),
         (AXIS[:60] / 2, "128 points and more, this axis has 60"),
         (AXIS[:127] / 2, "128 points and more, this axis has 127"),
+        (400 + 0.7 * np.arange(130), "steps of .*; on axes of 96 cm⁻¹ and longer at this step, this one has 90"),
+        (np.r_[np.linspace(400, 1800, 200), np.linspace(2600, 3200, 100)], "steps of 0.8 to 8 cm⁻¹, this axis has 800"),
     ],
-    ids=["coarse", "fine", "beyond", "short", "a point short"],
+    ids=["coarse", "fine", "beyond", "short", "a point short", "narrow", "a hole"],
 )
 def test_an_axis_outside_of_training_is_told_with_the_ranges_of_the_card(axis: np.ndarray, told: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "cell.npz", cars=SPECTRA[None, :, : axis.size], wavenumber=axis)
     with unchanged(tmp_path), pytest.warns(UserWarning, match=f"'cnn' was trained on {told}"):
         done = remove_background(open_stack(tmp_path / "cell.npz"), "cnn", device="cpu")
     assert done["raman"].shape == (1, 2, axis.size)
+    assert re.search(f"'cnn' was trained on {told}", done.attrs["history"][-1])
 
 
 def test_constant_and_clipped_spectra_get_no_answer_and_leave_the_others_alone(remover: NetworkRemover, tmp_path: Path) -> None:
@@ -144,6 +149,46 @@ def test_a_clipped_spectrum_is_found_beneath_a_dark_that_varies(remover: Network
     counts = COUNTS.copy()
     counts[5, 100:110] = 6000
     assert np.flatnonzero(np.isnan(remover(counts, AXIS, dark=DARK)).any(axis=1)).tolist() == [5]
+
+
+@pytest.mark.parametrize("remover", ["cnn", "kk"])
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "int32"])
+def test_the_end_of_a_converter_of_fewer_bits_is_saturation(remover: str, dtype: str) -> None:
+    counts = COUNTS[:6].astype(dtype) // 2
+    counts[2, [40, 180]] = 4095  # of 12 bits, with noise between
+    counts[4, 60] = 4095  # may be chance
+    counts[5, [40, 41]] = 4000
+    answer = load_remover(remover, device="cpu")(counts, np.linspace(600.0, 2400.0, 300))
+    assert np.flatnonzero(np.isnan(answer).any(axis=1)).tolist() == [2]
+
+
+def test_no_spectra_give_no_answers(remover: NetworkRemover) -> None:
+    mean, sd = remover(SPECTRA[:0], AXIS, uncertainty=True)
+    assert mean.shape == sd.shape == (0, AXIS.size)
+
+
+@pytest.mark.parametrize("name", ["cnn", "cnn-crimson"])
+@pytest.mark.parametrize("constant", [1e-30, 3.7, 1e33])
+def test_any_constant_leaves_the_answer(name: str, constant: float) -> None:
+    corrected = load_remover(name, device="cpu", precision="float32")
+    axis = np.linspace(0.1, 1998.1, 1000) + (250 if name == "cnn" else 0)
+    spectra = np.random.default_rng(1).uniform(900, 1000, (2, 1000)).astype(np.float32)
+    answer = corrected(spectra, axis)
+    scaled = corrected(spectra * np.float32(constant), axis)
+    np.testing.assert_allclose(scaled, answer, atol=2e-4 * abs(answer).max())
+
+
+def test_a_reference_without_light_is_refused_and_a_clipped_one_told(remover: NetworkRemover) -> None:
+    smooth = 1000 * np.exp(-0.5 * ((AXIS - 2000) / 800) ** 2)
+    hole = np.where((AXIS > 1500) & (AXIS < 2000), 0.0, smooth)
+    with pytest.raises(CrimsonError, match="zero or negative at 53 of 300 bands; subtract its dark once, cut the stack"):
+        remover(SPECTRA, AXIS, hole)
+    with pytest.warns(UserWarning, match="the reference has its maximum at 78 neighbouring bands: it is clipped"):
+        remover(SPECTRA, AXIS, smooth.clip(max=900))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        remover(SPECTRA, AXIS, smooth.round())
+        remover(SPECTRA, AXIS, np.ones(300))
 
 
 def test_results_in_half_the_size_differ_by_their_digits_alone(remover: NetworkRemover, as_stored: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,6 +77,7 @@ def adaptation_recipe(
     grid = np.linspace(low, high, min(points, _STORED_POINTS))
     excitation = np.interp(grid, measured, counts / counts[inside].max())
     bounds: dict[str, Any] = {key: value for key, value in card.get("prior", {}).items() if key != "name"}
+    bounds["drawn_out_share"] = 0.0  # this microscope measures on this axis
     bounds["excitation"] = [[round(float(x), 3), round(float(y), 6)] for x, y in zip(grid, excitation, strict=True)]
     bounds |= {key: list(value) for key, value in (("photons", photons), ("read_noise", read_noise)) if value is not None}
     return Recipe(
@@ -138,7 +140,7 @@ def guess_photons(stack: xr.Dataset) -> tuple[float, float]:
 
 
 def _points(low: float, high: float, step: float) -> int:
-    if not (low < high and step > 0) or low <= 0:
+    if not (0 < low < high < math.inf and step > 0):
         raise CrimsonError(
             f"an axis from {low:g} to {high:g} cm⁻¹ in steps of {step:g}: give START below STOP, both above 0, and a step above 0"
         )

@@ -89,11 +89,11 @@ def benchmark(
     Raises
     ------
     CrimsonError
-        If no set is called so.
+        If one of the names is that of no set.
     """
+    if unknown := [start for start in sets or [] if not any(name.startswith(start) for name in SETS)]:
+        raise CrimsonError(f"no set is called '{unknown[0]}'; there are {'; '.join(SETS)}")
     chosen = [name for name in SETS if sets is None or any(name.startswith(start) for start in sets)]
-    if not chosen:
-        raise CrimsonError(f"no set is called {', '.join(sets or [])}; there are {', '.join(SETS)}")
     for name in chosen:
         if progress:
             progress(name)

@@ -39,11 +39,12 @@ def record(stack: xr.Dataset, correction: Correction, remover: Remover, settings
     unlit = 0 if correction.reference is None else int((correction.reference[correction.lit] <= 0).sum())
     holes = {"reference_dark_bands": unlit} if unlit else {}
     cut = {} if lit.size == correction.wavenumber.size else {"lit_cm1": [float(lit[0]), float(lit[-1])]}
+    doubts = {"doubts": told} if (told := correction.doubts) else {}
     when = datetime.now().astimezone().isoformat(timespec="seconds")
     marks = {mark: stack["cars"].attrs[mark] for mark in MARKS if mark in stack["cars"].attrs}
     removal = settings.recipe or _removal(remover, settings, asked)
     recipe = toml_from_dict({**removal, **({"step": steps} if (steps := steps_of(stack)) else {})})
-    return {**remover.provenance, **used, **holes, **cut, **marks, "recipe": recipe, "version": __version__, "date": when}
+    return {**remover.provenance, **used, **holes, **cut, **doubts, **marks, "recipe": recipe, "version": __version__, "date": when}
 
 
 def _removal(remover: Remover, settings: Settings, asked: RemoverLike) -> dict[str, Any]:
@@ -77,8 +78,9 @@ def history_line(note: dict[str, Any]) -> str:
     """Say the same in one line of a stack's history."""
     lit = f", bands with light: {note['lit_cm1'][0]:.0f} to {note['lit_cm1'][1]:.0f} cm⁻¹" if "lit_cm1" in note else ""
     holes = f" (zero or negative at {note['reference_dark_bands']} bands)" if "reference_dark_bands" in note else ""
+    doubts = f" ({note['doubts']})" if "doubts" in note else ""
     return (
-        f"{note['date']} background removed by {note['remover']} ({note['convention']}), "
+        f"{note['date']} background removed by {note['remover']} ({note['convention']}){doubts}, "
         f"dark: {note['dark']}, reference: {note['reference']}{holes}{lit}, napari-crimson {note['version']}"
     )
 
@@ -87,7 +89,7 @@ def fingerprint(cars: da.Array, correction: Correction, note: dict[str, Any], ti
     """Tell one job from another by its settings, its axis and its spectra; whether the data are the same, `origin` tells."""
     # may be taken up tomorrow, on another machine, where "auto" is another precision and a disk has another letter; a grid is known
     # after work only
-    passing = ("date", "device", "precision", "grid", "history", "source")
+    passing = ("date", "device", "precision", "grid", "history", "source", "doubts")
     plan: dict[str, Any] = {key: value for key, value in note.items() if key not in passing}
     plan |= {"names": correction.names, "dtype": str(cars.dtype), "chunks": cars.chunks, "tile": tile}
     plan |= {} if correction.dtype == "float32" else {"result": correction.dtype}

@@ -19,6 +19,8 @@ __all__ = ["Recipe", "read_recipe"]
 _MOST_POINTS = 2**27  # of one batch, or of what is validated: 0.5 GiB for each number a point costs
 _MOST_BYTES = 2**22
 _MOST = 1e9
+_MOST_AXIS = 100_000  # steps of an axis
+_LARGEST_SEED = 2**62
 _NAME = re.compile(r"\w[\w .+-]{0,98}")  # of a file in the folder of results, and of no other
 
 
@@ -82,6 +84,14 @@ class Recipe:
                 raise CrimsonError(f"{f.name} = {repr(value)[:80]}, expected {wanted}")
         if not _NAME.fullmatch(self.name):
             raise CrimsonError(f"name = {self.name[:80]!r} is none of a file; take letters, digits, '-', '_', '.' and spaces")
+        if self.seed > _LARGEST_SEED:
+            raise CrimsonError(f"seed = {self.seed}, expected one of up to {_LARGEST_SEED}")
+        width = self.range_cm1[1] - self.range_cm1[0]
+        if width < self.step_cm1[1] or width / self.step_cm1[0] > _MOST_AXIS:
+            raise CrimsonError(
+                f"range_cm1 = {list(self.range_cm1)} in steps of step_cm1 = {list(self.step_cm1)}: give a range of one step and more, "
+                f"and of {_MOST_AXIS:,} at most"
+            )
         points = max(self.batch_points, self.validation_spectra * self.points[1])
         if points > _MOST_POINTS:
             raise CrimsonError(f"{points:,} points at once, from batch_points or validation_spectra times points; at most {_MOST_POINTS:,}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_crimson.cli.terminal import duration, printable, progress_bar
+from napari_crimson.cli.terminal import duration, printable, progress_bar, warn
 from napari_crimson.errors import CrimsonError, UnreachableError
 from napari_crimson.faults import persist
 
@@ -74,6 +76,9 @@ class Job:
         with progress_bar() as bar:
             task = bar.add_task(order.label, total=None, rate="", left="")
             removal = persist(lambda: self._plan(order, lambda name, part: bar.update(task, completed=part, total=1, rate=name)))
+            if doubts := removal.correction.doubts:
+                warn(doubts, order.file)
+                warnings.filterwarnings("ignore", re.escape(doubts))  # which tells it of the first stack alone
             with closing(removal.run(self.loop)) as steps:  # closing ends the loop and keeps what is written
                 for step in steps:
                     rate, left = f"{step.spectra_per_s:,.0f} spectra/s", f"{duration(step.seconds_left)} left"

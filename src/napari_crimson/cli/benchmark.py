@@ -58,11 +58,13 @@ def benchmark(
     from napari_crimson.remover import load_remover
     from napari_crimson.remover import removers as there
 
+    if table is not None and not table.absolute().parent.is_dir():
+        raise CrimsonError(f"--csv {table}: there is no folder {table.parent}; make it first")
     chosen = [name.strip() for name in removers.split(",")] if removers else [*there(), str(weights.BASELINE)]
     loaded = [load_remover(name, device=device) for name in chosen]
     written: list[dict[str, object]] = []
     typer.echo(f"{'set':<22}{'remover':<14}" + "".join(f"{title:>10}" for title, _ in _COLUMNS.values()))
-    for row in rows_of(loaded, [name.strip() for name in sets.split(",")] if sets else None, spectra=spectra):
+    for row in rows_of(loaded, _set_names(sets) if sets else None, spectra=spectra):
         cells = "".join(f"{format(row.figures[key], form) if key in row.figures else '–':>10}" for key, (_, form) in _COLUMNS.items())
         typer.echo(f"{row.set:<22}{printable(row.remover) + ('*' if row.scaled else ''):<14}{cells}")
         written.append({"set": row.set, "remover": row.remover, "scaled": row.scaled, **row.figures})
@@ -112,3 +114,17 @@ def _time_removers(removers: str, spectra: int, repeats: int, device: str, histo
         typer.echo(line)
     if history is not None:
         append_record(report, history)
+
+
+def _set_names(sets: str) -> list[str]:
+    """Take names apart at the commas between them, of which some have one inside."""
+    from napari_crimson.benchmark import SETS
+
+    names: list[str] = []
+    for part in map(str.strip, sets.split(",")):
+        joined = f"{names[-1]}, {part}" if names else part
+        if names and any(name.startswith(joined) for name in SETS):
+            names[-1] = joined
+        else:
+            names.append(part)
+    return names

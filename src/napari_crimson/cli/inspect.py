@@ -48,6 +48,8 @@ def inspect(
 
 def _spectrum(network: str, file: Path, pixel: str | None, axis: tuple[float, float] | str | None, name: str | None) -> Spectrum:
     """One spectrum of a file, prepared as for its correction: dark taken off, bands without light left out."""
+    import numpy as np
+
     from napari_crimson.correction import Settings, plan_correction
     from napari_crimson.inspect_network import Spectrum
     from napari_crimson.io import open_stack
@@ -59,12 +61,16 @@ def _spectrum(network: str, file: Path, pixel: str | None, axis: tuple[float, fl
         raise CrimsonError(f"{file}: a result, whose background is removed already; give the stack it was made from")
     stack, plan = plan_correction(stack, load_remover(network, device="cpu"), Settings())
     chosen = Pixels.of([_numbers(pixel)] if pixel else choose_pixels(stack).index[:1], stack)
-    cars = read_spectra(stack["cars"], chosen)[0].astype(float)
+    stored = read_spectra(stack["cars"], chosen)
+    source = f"{file.name}, {chosen.chosen}"
+    if not np.isfinite(plan(stored)["raman"][:, plan.lit]).all():  # as stored, where saturation shows
+        raise CrimsonError(f"{source}: it is saturated, clipped or constant, and gets no answer; choose another with --pixel Y,X")
+    cars = stored[0].astype(float)
     return Spectrum(
         cars=(cars if plan.dark is None else cars - plan.dark)[plan.lit],
         wavenumber=plan.wavenumber[plan.lit],
         reference=None if plan.reference is None else plan.reference[plan.lit].astype(float),
-        source=f"{file.name}, {chosen.chosen}",
+        source=source,
     )
 
 

@@ -18,7 +18,7 @@ from napari_crimson.printable import bytes_in_words, printable
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["complain", "describe", "duration", "printable", "progress_bar", "warn_if_unfinished"]
+__all__ = ["complain", "describe", "duration", "printable", "progress_bar", "warn", "warn_if_unfinished"]
 
 _OPTIONS = {  # behind a bracket it is code, and stays
     r"(?<![\w(])resume=False\b": "--no-resume",
@@ -40,13 +40,16 @@ def complain(error: object, about: object = None) -> None:
     typer.echo(printable(text if about is None or str(about) in text else f"{about}: {text}"), err=True)
 
 
+def warn(text: str, file: object) -> None:
+    """Write one line about a file on stderr."""
+    typer.secho("warning: ", fg=typer.colors.YELLOW, nl=False, err=True)
+    typer.echo(printable(f"{file}: {text}"), err=True)
+
+
 def warn_if_unfinished(stack: xr.Dataset, file: object) -> None:
     """Say on stderr that a stack is a result that was stopped."""
     if stack.attrs.get("status") == "partial":
-        typer.secho("warning: ", fg=typer.colors.YELLOW, nl=False, err=True)
-        typer.echo(
-            printable(f"{file}: is an unfinished result, NaN where its run did not come to; run the same again to finish it"), err=True
-        )
+        warn("is an unfinished result, NaN where its run did not come to; run the same again to finish it", file)
 
 
 def describe(stack: xr.Dataset) -> list[tuple[str, str]]:

@@ -60,7 +60,7 @@ def train(
     try:
         path = train_by_recipe(plan, out, device=device, resume=resume, progress=report)  # type: ignore[arg-type]
     except KeyboardInterrupt:
-        complain("stopped; the same command goes on from the last line above", recipe or start)
+        complain("stopped; the same command goes on from the last line above, or begins again if there is none", recipe or start)
         raise typer.Exit(STOPPED) from None
     typer.echo(printable(path))
     if save is not None:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_crimson.errors import CrimsonError
 from napari_crimson.inspect_network.attribution import Attribution, attribute_peak
 from napari_crimson.inspect_network.card import Facts, load_network, loss_curve, network_facts
 from napari_crimson.inspect_network.field import Field, measure_field, theoretical_field
 from napari_crimson.inspect_network.layers import feature_maps, first_layer_filters
 from napari_crimson.inspect_network.spectrum import Spectrum, simulate_spectrum
 from napari_crimson.networks.features import CHANNEL_NAMES
+from napari_crimson.remover import load_remover
 
 __all__ = ["Inspection", "look_inside"]
 
@@ -52,12 +54,14 @@ def look_inside(network: str | Path, spectrum: Spectrum | None = None, *, at_cm1
     Raises
     ------
     CrimsonError
-        As the functions of this package do.
+        As the functions of this package do; or if the network answers the spectrum not at all, as it is saturated or constant. Where
+        its axis lies outside of what the network was trained on, a warning says so.
     """
     layers, card = load_network(network)
     if spectrum is None:
         low, high = card.get("recipe", {}).get("range_cm1", (500.0, 3500.0))
         spectrum = simulate_spectrum((low, high))
+    _check_answered(network, spectrum)
     return Inspection(
         card=card,
         facts=network_facts(layers),
@@ -72,3 +76,13 @@ def look_inside(network: str | Path, spectrum: Spectrum | None = None, *, at_cm1
         stride=layers.stride,
         peak=attribute_peak(layers, spectrum, at_cm1),
     )
+
+
+def _check_answered(network: str | Path, spectrum: Spectrum) -> None:
+    """See that the spectrum is one that the network answers, and hear its doubts."""
+    reference = None if spectrum.reference is None else spectrum.reference.astype(np.float32)
+    answer = load_remover(network, device="cpu")(spectrum.cars[None].astype(np.float32), spectrum.wavenumber, reference)
+    if not np.isfinite(answer).all():
+        raise CrimsonError(
+            f"{spectrum.source or 'this spectrum'}: it is saturated, clipped or constant, and gets no answer; choose another"
+        )

@@ -39,7 +39,8 @@ class Network(nn.Module):
 
     def forward(self, cars: Tensor, wavenumber: Tensor, reference: Tensor, *, deviation: bool = True) -> tuple[Tensor, ...]:
         """Correct `cars` (N, W) float32; see `features` for shapes and inputs. Without the deviation it costs less."""
-        channels, amplitude = INPUTS[self.inputs](cars, wavenumber, reference)
+        top = cars.amax(1, keepdim=True).clamp(min=torch.finfo(cars.dtype).tiny)  # so that no scale is too large for a square or a sum
+        channels, amplitude = INPUTS[self.inputs](cars / top, wavenumber, reference)
         padded = repeat_end(channels, self.stride, next(self.parameters()).dtype)
         out = self.body(padded, deviation=deviation)[..., : cars.shape[1]].float()
         mean = out[:, 0] * amplitude

@@ -7,6 +7,7 @@ so that the others get the very same result, bit by bit, as without them.
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,15 +17,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.spectra import float_spectra, sound_pixels
+from napari_crimson.spectra import float_spectra, longest_at_top, sound_pixels
 from napari_crimson.stack import check_axis
 
-__all__ = ["DTYPES", "FunctionRemover", "Remover", "Task"]
+__all__ = ["DTYPES", "FunctionRemover", "Remover", "Task", "check_reference"]
 
 Spectra = NDArray[np.float32]
 
 DTYPES = ("float32", "float16")  # of results
 _LIMITED = ("relative", "susceptibility")  # conventions whose results are of the order of 1
+_MOST_DARK = 0.1  # of the bands of a reference
+_LONGEST_AT_TOP, _SHARE_AT_TOP = 10, 0.02  # a smooth reference of whole counts has some neighbours at its maximum
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,7 +69,7 @@ class Remover(ABC):
     def check(self, wavenumber: NDArray[np.float64], reference: Spectra | None) -> None:
         """Raise `CrimsonError` if the reference will not do; called ahead of any work. A remover may ask for more than this."""
         if reference is not None:
-            _check_reference(reference, wavenumber.size)
+            check_reference(reference, wavenumber.size)
 
     def doubts(self, wavenumber: NDArray[np.float64]) -> str:
         """Why an answer on this axis is not to be trusted, for people; empty where nothing speaks against it."""
@@ -200,8 +203,20 @@ class FunctionRemover(Remover):
         return answer, None
 
 
-def _check_reference(reference: Spectra, points: int) -> None:
+def check_reference(reference: NDArray[Any], points: int) -> None:
+    """Refuse a reference without light, dark subtracted, and warn of one that is clipped."""
     if reference.shape != (points,):
         raise CrimsonError(f"a reference of shape {reference.shape} for spectra of {points} points; give ({points},)")
     if not np.isfinite(reference).all() or not (reference > 0).any():
         raise CrimsonError("the reference is nowhere positive or not finite after dark subtraction; measure it again or leave it out")
+    if (dark := int((reference <= 0).sum())) > _MOST_DARK * points:
+        raise CrimsonError(
+            f"the reference is zero or negative at {dark} of {points} bands; subtract its dark once, cut the stack to where it has light, "
+            "or leave it out"
+        )
+    if points > (clipped := longest_at_top(reference)) > max(_LONGEST_AT_TOP, _SHARE_AT_TOP * points):
+        warnings.warn(
+            f"the reference has its maximum at {clipped} neighbouring bands: it is clipped, and answers there are wrong; measure it again "
+            "with less light",
+            stacklevel=4,
+        )

@@ -22,6 +22,7 @@ from napari_crimson import weights
 from napari_crimson.device import CPU_CORES, inference_dtype, is_full, is_lost, keep_freed_memory, may_fall_back, one_core, resolve_device
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
+from napari_crimson.networks.grid import STEP_CM1
 from napari_crimson.priority import as_here, leave_cores
 from napari_crimson.remover.base import Remover, Spectra, Task
 from napari_crimson.remover.in_flight import InFlight
@@ -33,6 +34,7 @@ __all__ = ["NetworkRemover"]
 _log = logging.getLogger(__name__)
 
 _FEWEST_TRUSTED = 128
+_SLACK = 0.02  # of the range of training, beyond which an axis may go
 _falling_back = Lock()
 
 
@@ -134,6 +136,8 @@ class NetworkRemover(Remover):
 
     def _answer(self, spectra: NDArray[Any], task: Task) -> list[NDArray[Any]]:
         results = [np.empty(spectra.shape, task.dtype) for _ in range(1 + task.uncertainty)]
+        if not len(spectra):
+            return results
         ran_on = self.device
         taken = as_taken(spectra, ran_on)
         try:
@@ -201,16 +205,22 @@ class NetworkRemover(Remover):
         recipe = self.card.get("recipe", {})
         low, high = float(wavenumber[0]), float(wavenumber[-1])
         step = (high - low) / max(1, wavenumber.size - 1)
+        gap = max(step, float(np.diff(wavenumber).max(initial=0.0)))  # a hole is filled by a straight line
         finest, coarsest = recipe.get("step_cm1", (0.0, np.inf))
         first, last = recipe.get("range_cm1", (-np.inf, np.inf))
-        slack = 0.05 * (last - first) if np.isfinite(last - first) else 0.0
+        slack = _SLACK * (last - first) if np.isfinite(last - first) else 0.0
         beyond = []
-        if not finest * 0.99 <= step <= coarsest * 1.01:
-            beyond.append(f"steps of {finest:g} to {coarsest:g} cm⁻¹, this axis has {step:.3g}")
+        if step < finest * 0.99 or gap > coarsest * 1.01:
+            beyond.append(f"steps of {finest:g} to {coarsest:g} cm⁻¹, this axis has {step if step < finest * 0.99 else gap:.3g}")
         if low < first - slack or high > last + slack:
             beyond.append(f"{first:g} to {last:g} cm⁻¹, this axis goes from {low:.5g} to {high:.5g}")
+        # a range of training may be too short for its points at coarse steps
+        fewest = min(recipe.get("points", (0,))[0], (last - first) / min(max(coarsest, STEP_CM1[0]), STEP_CM1[1]))
+        shortest = fewest * min(max(step, STEP_CM1[0]), STEP_CM1[1])
         if wavenumber.size < _FEWEST_TRUSTED:
             beyond.append(f"{_FEWEST_TRUSTED} points and more, this axis has {wavenumber.size}")
+        elif high - low < 0.98 * shortest:
+            beyond.append(f"axes of {shortest:.0f} cm⁻¹ and longer at this step, this one has {high - low:.0f}")
         return f"'{self.name}' was trained on {'; on '.join(beyond)}: do not trust it here" if beyond else ""
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from napari_crimson.networks import Network
 from napari_crimson.networks.grid import network_grid, resampling_matrix
-from napari_crimson.spectra import float_spectra
+from napari_crimson.spectra import FULL_SCALE, float_spectra
 
 __all__ = ["Axis", "Pass", "as_taken"]
 
@@ -78,9 +78,12 @@ class Pass:
         """Results (n, W), the deviation second where asked for; NaN where a spectrum is bad, constant or clipped."""
         on_cpu = stored.device.type == "cpu"  # a GPU would have to be waited for to tell what its spectra are like
         spectra = stored.float()
-        whole = ~_flat(spectra)
-        if not stored.is_floating_point():
-            whole &= spectra.amax(1) < torch.iinfo(stored.dtype).max
+        top = spectra.amax(1, keepdim=True)
+        at_top = spectra == top
+        whole = ~_neighbours(at_top)
+        if not stored.is_floating_point():  # as `float_spectra`
+            full = torch.isin(top[:, 0], torch.tensor(FULL_SCALE, device=top.device)) & (at_top.sum(1) > 1)
+            whole &= (top[:, 0] < torch.iinfo(stored.dtype).max) & ~full
         spectra = spectra if self.dark is None else spectra - self.dark
         lowest, highest = spectra.amin(1), spectra.amax(1)
         sound = lowest.isfinite() & highest.isfinite() & (highest > 0)
@@ -104,9 +107,8 @@ def as_taken(spectra: NDArray[Any], device: str) -> NDArray[Any]:
     return native if native.dtype.name in _TAKEN and device != "mps" else float_spectra(native)
 
 
-def _flat(spectra: Tensor) -> Tensor:
-    """Mark (n,) spectra (n, W) that are constant or clipped, with neighbours all at the maximum: what is missing cannot be known."""
-    run = spectra == spectra.amax(1, keepdim=True)
+def _neighbours(at_top: Tensor) -> Tensor:
+    """Mark (n,) spectra that are constant or clipped, with six neighbours `at_top` (n, W): what is missing cannot be known."""
     for ahead in _STEPS:
-        run = run[:, ahead:] & run[:, :-ahead]
-    return run.any(1)
+        at_top = at_top[:, ahead:] & at_top[:, :-ahead]
+    return at_top.any(1)

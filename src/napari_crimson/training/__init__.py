@@ -41,7 +41,8 @@ def train(
     device : str
         As for `load_remover`.
     resume : bool
-        Go on from the checkpoint of an interrupted run of the same recipe.
+        Go on from the checkpoint of an interrupted run of the same recipe, and leave weights of another recipe by this name alone;
+        else begin again and replace both.
     progress : callable, optional
         Called with each `Validation`.
 
@@ -53,12 +54,14 @@ def train(
     Raises
     ------
     CrimsonError
-        If the recipe is unusable, the device not there, the folder not writable, or the run diverged.
+        If the recipe is unusable, the device not there, the folder not writable or holding weights of another recipe by this name,
+        or the run diverged.
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     _check_folder(Path(folder))
     run = TrainingRun(recipe, device=device, folder=folder)
     if resume:
+        _check_place(Path(folder), run)
         run.resume()
     for validation in run.steps():
         if validation and progress:
@@ -80,3 +83,12 @@ def _check_folder(folder: Path) -> None:
             file.write(b"results go here")
     except OSError as error:
         raise CrimsonError(f"cannot write into {folder}: {error.strerror or error}; choose another folder, or make room") from error
+
+
+def _check_place(folder: Path, run: TrainingRun) -> None:
+    """Refuse to replace weights that came of another recipe."""
+    path = folder / f"{run.recipe.name}.safetensors"
+    if path.exists() and not run.made(weights.read_card(str(path))):
+        raise CrimsonError(
+            f"{path} holds weights of another recipe; give the new ones another name or folder, or replace them with resume=False"
+        )

@@ -23,6 +23,7 @@ from napari_crimson.networks.grid import STEP_CM1
 from napari_crimson.objective import draw_on_grid, judge, loss
 from napari_crimson.recipe import Recipe
 from napari_crimson.synthesis import PRIORS, Batch, make_prior
+from napari_crimson.training import checkpoint
 from napari_crimson.training.optimizer import Optimizer
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainingRun", "Validation"]
 
 _LEARN = ("all", "answers", "deviation")
+_HELD_OUT_AXES = 32  # and more where an axis is long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,7 @@ class TrainingRun:
         self.optimizer = Optimizer(recipe, [parameter for parameter in self.master.parameters() if parameter.requires_grad])
         self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
         self.done = 0
+        self.spectra = 0
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
@@ -127,15 +130,15 @@ class TrainingRun:
         if self.recipe.start and not self.curve:  # what has to be beaten
             yield self._validate(float("nan"))
         while self.done < self.recipe.steps:
-            self.loss = self._step(draw_on_grid(self.recipe, self.prior, self.generator))
+            batch = draw_on_grid(self.recipe, self.prior, self.generator)
+            self.spectra += batch.cars.shape[0]
+            self.loss = self._step(batch)
             losses.append(self.loss)
             self.done += 1
             if self.done % self.recipe.validate_every == 0 or self.done == self.recipe.steps:
                 now = time.monotonic()
                 self.seconds, started = self.seconds + now - started, now
                 mean, losses = float(torch.stack(losses).nanmean()), []
-                if not math.isfinite(mean):
-                    raise CrimsonError(f"the loss of '{self.recipe.name}' is {mean} at step {self.done}; lower its learning_rate")
                 yield self._validate(mean)
             else:
                 yield None
@@ -143,8 +146,14 @@ class TrainingRun:
     def _validate(self, loss: float) -> Validation:
         """Judge the averaged weights, keep them if they are the best yet, and write a checkpoint."""
         figures = judge(self.average, self.held_out, self.prior, compress=self.recipe.compress)
+        judged = figures[self._judged_by]
+        if not (math.isfinite(judged) and (math.isfinite(loss) or self.done == 0)):
+            raise CrimsonError(
+                f"the training of '{self.recipe.name}' came apart by step {self.done} (loss {loss:.3g}, {self._judged_by} {judged:.3g}); "
+                f"lower its learning_rate, {self.recipe.learning_rate:g}"
+            )
         validation = Validation(step=self.done, seconds=round(self.seconds, 1), loss=loss, **figures)
-        if not self.curve or asdict(validation)[self._judged_by] < self._best_figures[self._judged_by]:
+        if not self.curve or judged < self._best_figures[self._judged_by]:
             self.best = {k: v.detach().clone() for k, v in self.average.state_dict().items()}
         self.curve.append(asdict(validation))
         self._checkpoint()
@@ -195,15 +204,27 @@ class TrainingRun:
             "hardware": f"{platform.machine()} {self.device.type} {self.dtype}".replace("torch.", ""),
             "torch": torch.__version__,
             "seconds": round(self.seconds) + before.get("seconds", 0),
-            "spectra": self.done * recipe.batch_points // (sum(recipe.points) // 2) + before.get("spectra", 0),
+            "spectra": self.spectra + before.get("spectra", 0),
             **({"stopped_at_step": self.done} if self.done < recipe.steps else {}),
             "step_cm1": list(STEP_CM1),
-            "arguments": recipe.arguments,
-            "prior": {"name": recipe.prior, **asdict(self.prior)},
-            "recipe": {k: v for k, v in asdict(recipe).items() if k not in ("arguments", "bounds", "name", "network", "prior")},
+            **self._origin(),
             "validation": self._behind_start(self._best_figures),
         }
         return self.best, card
+
+    def _origin(self) -> dict[str, Any]:
+        """What of a card tells one recipe from another."""
+        recipe = {k: v for k, v in asdict(self.recipe).items() if k not in ("arguments", "bounds", "name", "network", "prior")}
+        return {"arguments": self.recipe.arguments, "prior": {"name": self.recipe.prior, **asdict(self.prior)}, "recipe": recipe}
+
+    def made(self, card: dict[str, Any]) -> bool:
+        """Whether the weights of a card came of this recipe, its length apart."""
+
+        def plain(tables: dict[str, Any]) -> Any:
+            known = {name: tables.get(name, {}) for name in ("arguments", "prior", "recipe")}
+            return json.loads(json.dumps({**known, "recipe": {k: v for k, v in known["recipe"].items() if k != "steps" and v is not None}}))
+
+        return bool(plain(card) == plain(self._origin()))
 
     def remover(self, *, device: str = "cpu") -> Remover:
         """The best weights so far as a remover; see `result` for errors."""
@@ -226,13 +247,14 @@ class TrainingRun:
         return "unexplained" if self.recipe.compress else "error"
 
     def _held_out(self) -> Iterator[Batch]:
-        """The validation set, in batches on axes of its own."""
+        """The validation set, in batches on axes of its own: many, as short ones would else fill it with a few."""
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed + 1_000_003)
         left = self.recipe.validation_spectra
+        most = max(8, left // _HELD_OUT_AXES)
         while left > 0:
             batch = draw_on_grid(self.recipe, self.prior, generator)
-            yield Batch(batch.wavenumber, *(v[:left] for v in batch[1:]))
-            left -= batch.cars.shape[0]
+            yield Batch(batch.wavenumber, *(v[: min(most, left)] for v in batch[1:]))
+            left -= min(most, batch.cars.shape[0])
 
     def _step(self, batch: Batch) -> Tensor:
         recipe, step = self.recipe, self.done
@@ -272,10 +294,9 @@ class TrainingRun:
         path = self._checkpoint_path()
         if path is None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         state = {
-            "recipe": self._identity(),
             "done": self.done,
+            "spectra": self.spectra,
             "seconds": self.seconds,
             "curve": self.curve,
             "best": self.best,
@@ -284,21 +305,22 @@ class TrainingRun:
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
         }
-        torch.save(state, partial := path.with_suffix(".partial"))
-        partial.replace(path)
+        checkpoint.write(path, self._identity(), state)
 
     def resume(self) -> None:
         """Take up an interrupted run of the same recipe; one of another recipe is refused."""
         path = self._checkpoint_path()
         if path is None or not path.exists():
             return
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except Exception as error:  # torch says it in many ways
-            raise CrimsonError(f"{path}: no readable checkpoint; delete it, or begin again with resume=False") from error
-        if state["recipe"] != self._identity():
-            raise CrimsonError(f"{path} belongs to another recipe; delete it, or train into another folder")
-        self.done, self.seconds, self.curve, self.best = state["done"], state["seconds"], state["curve"], state["best"]
+        with checkpoint.reading(path):
+            self._take_up(checkpoint.read(path, self._identity(), self.device))
+        if self.done > self.recipe.steps:
+            raise CrimsonError(f"{path} is at step {self.done}, steps = {self.recipe.steps}; give more, or begin again with resume=False")
+
+    def _take_up(self, state: dict[str, Any]) -> None:
+        """Become the run that a checkpoint was written of."""
+        self.done, self.spectra, self.seconds = state["done"], state["spectra"], state["seconds"]
+        self.curve, self.best = state["curve"], state["best"]
         self.master.load_state_dict(state["master"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
