@@ -91,6 +91,11 @@ def test_a_microscope_that_cannot_be_adapted_to_is_told_why(
         adaptation_recipe(start, reference, axis=axis)
 
 
+def test_a_clipped_reference_is_told(start: str) -> None:
+    with pytest.warns(UserWarning, match="neighbouring bands: it is clipped"):
+        adaptation_recipe(start, GLASS.clip(max=0.8 * GLASS.max()))
+
+
 def test_weights_of_another_network_are_no_start(start: str) -> None:
     with pytest.raises(CrimsonError, match=r"is a cnn with .*the recipe must say the same"):
         train(replace(TINY, start=start, arguments={"widths": [8, 16]}), "unused", device="cpu")

@@ -10,6 +10,7 @@ import numpy as np
 from napari_crimson import weights
 from napari_crimson.errors import CrimsonError
 from napari_crimson.recipe import Recipe
+from napari_crimson.remover.base import check_reference
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,6 +75,7 @@ def adaptation_recipe(
     inside = (measured >= low - step) & (measured <= high + step)
     if not np.isfinite(counts[inside]).all() or not (counts[inside] > 0).mean() > 0.9:
         raise CrimsonError("the reference is not positive on this axis; subtract its dark, once, and take an axis where there is light")
+    check_reference(counts[inside], int(inside.sum()))
     grid = np.linspace(low, high, min(points, _STORED_POINTS))
     excitation = np.interp(grid, measured, counts / counts[inside].max())
     bounds: dict[str, Any] = {key: value for key, value in card.get("prior", {}).items() if key != "name"}
