@@ -69,7 +69,7 @@ class ResidualBlock(nn.Module):
 
 
 class Spread(nn.Module):
-    """ln of the deviation from features (N, width, L): those around each place, their mean over the whole spectrum, and its length.
+    """ln of the deviation from features (N, width, L): what is around each place, the mean of that over the spectrum, and its length.
 
     How noisy a spectrum is, and how much of it there is, cannot be told from a part.
     """
@@ -78,7 +78,7 @@ class Spread(nn.Module):
         super().__init__()
         self.stride = stride
         self.near = Conv1d(width, hidden, 3, padding=1)
-        self.whole = nn.Linear(width, hidden, bias=False)
+        self.whole = nn.Linear(hidden, hidden, bias=False)
         self.length = nn.Linear(1, hidden, bias=False)
         self.around = ResidualBlock(hidden, 3, dilation=4)
         self.act = nn.LeakyReLU(0.1)
@@ -88,8 +88,9 @@ class Spread(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return (N, stride, L)."""
         points = features.new_full((1,), math.log(features.shape[2] * self.stride / _USUAL_POINTS))
-        common = self.whole(features.mean(2)) + self.length(points)
-        found: Tensor = self.out(self.act(self.around(self.near(features) + common.unsqueeze(2))))
+        near = self.near(features)
+        common = self.whole(self.act(near).mean(2)) + self.length(points)
+        found: Tensor = self.out(self.act(self.around(near + common.unsqueeze(2))))
         return found
 
 
@@ -98,7 +99,8 @@ class Head(nn.Module):
 
     All layers run at the coarse length, with the channels of `stride` neighbouring points side by side: the same
     answer as layers at full length, in shapes that processors are fast at. The deviation is read off the same
-    features, and learning it leaves them as they are: how sure the network is must not cost how right it is.
+    features, and off what they were mixed from, which they need not keep; learning it leaves them as they are: how
+    sure the network is must not cost how right it is.
     """
 
     def __init__(self, width: int, stride: int, *, again: int = CHANNELS, hidden: int = 96) -> None:
@@ -108,12 +110,14 @@ class Head(nn.Module):
         self.mix = Conv1d(width + self.again, hidden, 3, padding=1)
         self.act = nn.LeakyReLU(0.1)
         self.mean = PreciseConv1d(hidden, stride, 3, padding=1)
-        self.log_sd = Spread(hidden, stride)
+        self.log_sd = Spread(hidden + width + self.again, stride)
         nn.init.zeros_(self.mean.weight)  # the first answer is "no resonance", not noise
 
     def forward(self, coarse: Tensor, beside: Tensor, *, deviation: bool) -> Tensor:
         """From (N, width, L), and (N, 9·stride, L) as of `side_by_side`, to (N, 2, L·stride), or without the deviation (N, 1, L·stride)."""
         rows = torch.cat([coarse.transpose(1, 2), beside[:, : self.again].transpose(1, 2)], dim=2)  # channels last in memory
         mixed = self.act(self.mix(rows.transpose(1, 2)))
-        outputs = [self.mean(mixed), *([self.log_sd(mixed.detach())] if deviation else [])]
+        outputs = [self.mean(mixed)]
+        if deviation:
+            outputs.append(self.log_sd(torch.cat([mixed.transpose(1, 2), rows], dim=2).detach().transpose(1, 2)))
         return torch.stack([one.transpose(1, 2).flatten(1) for one in outputs], dim=1)
