@@ -75,7 +75,7 @@ def adaptation_recipe(
     inside = (measured >= low - step) & (measured <= high + step)
     if not np.isfinite(counts[inside]).all() or not (counts[inside] > 0).mean() > 0.9:
         raise CrimsonError("the reference is not positive on this axis; subtract its dark, once, and take an axis where there is light")
-    check_reference(counts[inside], int(inside.sum()))
+    check_reference(counts[inside], measured[inside], most_dark=0.1)
     grid = np.linspace(low, high, min(points, _STORED_POINTS))
     excitation = np.interp(grid, measured, counts / counts[inside].max())
     bounds: dict[str, Any] = {key: value for key, value in card.get("prior", {}).items() if key != "name"}

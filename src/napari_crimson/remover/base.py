@@ -26,7 +26,6 @@ Spectra = NDArray[np.float32]
 
 DTYPES = ("float32", "float16")  # of results
 _LIMITED = ("relative", "susceptibility")  # conventions whose results are of the order of 1
-_MOST_DARK = 0.1  # of the bands of a reference
 _LONGEST_AT_TOP, _SHARE_AT_TOP = 10, 0.02  # a smooth reference of whole counts has some neighbours at its maximum
 
 
@@ -52,6 +51,8 @@ class Remover(ABC):
         ``"relative"`` for Im χ_R/χ_NR or ``"susceptibility"`` for Im χ_R.
     fewest_points : int
         Shorter spectra are refused.
+    most_dark : float
+        Share of the bands at which a reference may have no light.
     recipe : tuple of str, optional
         Name or path, device and precision by which it can be loaded again, in another process.
     """
@@ -60,6 +61,7 @@ class Remover(ABC):
     convention: str = "relative"
     gives_uncertainty: bool = False
     fewest_points: int = 1
+    most_dark: float = 1.0
     recipe: tuple[str, str, str] | None = None
 
     @abstractmethod
@@ -69,7 +71,7 @@ class Remover(ABC):
     def check(self, wavenumber: NDArray[np.float64], reference: Spectra | None) -> None:
         """Raise `CrimsonError` if the reference will not do; called ahead of any work. A remover may ask for more than this."""
         if reference is not None:
-            check_reference(reference, wavenumber.size)
+            check_reference(reference, wavenumber, most_dark=self.most_dark)
 
     def doubts(self, wavenumber: NDArray[np.float64]) -> str:
         """Why an answer on this axis is not to be trusted, for people; empty where nothing speaks against it."""
@@ -203,16 +205,18 @@ class FunctionRemover(Remover):
         return answer, None
 
 
-def check_reference(reference: NDArray[Any], points: int) -> None:
-    """Refuse a reference without light, dark subtracted, and warn of one that is clipped."""
+def check_reference(reference: NDArray[Any], wavenumber: NDArray[np.float64], *, most_dark: float) -> None:
+    """Refuse a reference without light, dark subtracted, at more than a share of its bands, and warn of one that is clipped."""
+    points = wavenumber.size
     if reference.shape != (points,):
         raise CrimsonError(f"a reference of shape {reference.shape} for spectra of {points} points; give ({points},)")
     if not np.isfinite(reference).all() or not (reference > 0).any():
         raise CrimsonError("the reference is nowhere positive or not finite after dark subtraction; measure it again or leave it out")
-    if (dark := int((reference <= 0).sum())) > _MOST_DARK * points:
+    dark = np.flatnonzero(reference <= 0)
+    if dark.size > most_dark * points:
         raise CrimsonError(
-            f"the reference is zero or negative at {dark} of {points} bands; subtract its dark once, cut the stack to where it has light, "
-            "or leave it out"
+            f"the reference is zero or negative at {dark.size} of {points} points, the first at {wavenumber[dark[0]]:g} cm⁻¹; "
+            "crop the axis to where the excitation reaches, or leave the reference out"
         )
     if points > (clipped := longest_at_top(reference)) > max(_LONGEST_AT_TOP, _SHARE_AT_TOP * points):
         warnings.warn(

@@ -58,6 +58,7 @@ class NetworkRemover(Remover):
 
     gives_uncertainty = True
     fewest_points = 16  # and 128 to be trusted
+    most_dark = 0.1
 
     def __init__(self, network: Network, card: dict[str, Any], *, device: str = "auto", precision: str = "auto") -> None:
         self.name = str(card["name"])

@@ -104,6 +104,7 @@ class PhaseRetrieval(Remover):
     """
 
     fewest_points = FEWEST_POINTS
+    most_dark = 0.5  # between lit neighbours it is bridged
     settings: RetrievalSettings
     batch_values: int
 
@@ -116,16 +117,10 @@ class PhaseRetrieval(Remover):
         """Name, convention and settings."""
         return {**super().provenance, **asdict(self.settings)}
 
-    def check(self, wavenumber: Float64, reference: Spectra | None) -> None:
-        """Raise `CrimsonError` also if the reference is dark at more than half of the points."""
-        super().check(wavenumber, reference)
-        if reference is not None:
-            _Ratio(reference, wavenumber)
-
     def correct(self, spectra: Spectra, wavenumber: Float64, reference: Spectra | None) -> tuple[Spectra, None]:
         """Retrieve Im χ_R/χ_NR of spectra (N, W), in batches on all cores."""
         plan = _plan(wavenumber.size, float(wavenumber[-1] - wavenumber[0]), self.settings)
-        log_amplitude = plan.without_reference if reference is None else _Ratio(reference, wavenumber)
+        log_amplitude = plan.without_reference if reference is None else _Ratio(reference)
         raman = np.empty(spectra.shape, dtype=np.float32)
         rows = max(1, self.batch_values // wavenumber.size)
 
@@ -183,13 +178,8 @@ class Plan:
 class _Ratio:
     """½ ln(I/I_ref) for a reference (W,); where the reference is dark, a line between the lit neighbours, level at the edges."""
 
-    def __init__(self, reference: Spectra, wavenumber: Float64) -> None:
+    def __init__(self, reference: Spectra) -> None:
         lit, dark = np.flatnonzero(reference > 0), np.flatnonzero(reference <= 0)
-        if dark.size > lit.size:
-            raise CrimsonError(
-                f"the reference is zero or negative at {dark.size} of {reference.size} points, the first at {wavenumber[dark[0]]:g} cm⁻¹; "
-                "crop the axis to where the excitation reaches, or leave the reference out"
-            )
         self.reference = np.where(reference > 0, reference, np.inf).astype(np.float64)
         self.lit = (reference > 0) / reference[lit].sum(dtype=np.float64)
         after = np.searchsorted(lit, dark)
