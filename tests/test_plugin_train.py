@@ -216,7 +216,7 @@ def test_references_that_will_not_do_are_told(
     dark = add(viewer, make_stack(np.full((4, 4, AXIS.size), stack["dark"].values), AXIS), "dark")
     form.kind.setCurrentText("a layer")
     form.layer.layer = dark
-    told("not positive on this axis")
+    told("zero or negative at 112 of 198 points")
     add(viewer, stack.drop_vars("reference").isel(wavenumber=slice(0, 100)), "short")
     form.stack.setCurrentText("short")
     assert form.kind.currentText() == "a layer"
