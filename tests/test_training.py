@@ -28,6 +28,16 @@ TINY = Recipe(
 )
 
 
+def interrupted(recipe: Recipe, folder: Path) -> None:
+    """Train up to the first validation, and leave the checkpoint."""
+
+    def interrupt(validation: Validation) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, folder, device="cpu", progress=interrupt)
+
+
 def test_weights_come_with_card_and_curve_and_load_as_a_remover(tmp_path: Path) -> None:
     seen: list[Validation] = []
     path = train(TINY, tmp_path, device="cpu", progress=seen.append)
@@ -48,11 +58,7 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(optimizer: str, tmp_path:
     recipe = replace(TINY, optimizer=optimizer)
     whole = train(recipe, tmp_path / "whole", device="cpu")
 
-    def interrupt(validation: Validation) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe, tmp_path / "broken", device="cpu", progress=interrupt)
+    interrupted(recipe, tmp_path / "broken")
     resumed = train(recipe, tmp_path / "broken", device="cpu")
     torch.testing.assert_close(weights.load(resumed)[0], weights.load(whole)[0])
 
@@ -134,11 +140,7 @@ def test_an_unknown_optimizer_is_named() -> None:
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
-    def interrupt(validation: Validation) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(TINY, tmp_path, device="cpu", progress=interrupt)
+    interrupted(TINY, tmp_path)
     with refused(tmp_path, "belongs to another recipe"):
         train(replace(TINY, seed=2), tmp_path, device="cpu")
 
@@ -212,11 +214,7 @@ def test_a_checkpoint_of_another_program_is_told(tmp_path: Path) -> None:
 
 
 def test_a_run_that_has_come_further_than_asked_for_is_told(tmp_path: Path) -> None:
-    def interrupt(validation: Validation) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(TINY, tmp_path, device="cpu", progress=interrupt)
+    interrupted(TINY, tmp_path)
     with refused(tmp_path, "is at step 3, steps = 2; give more"):
         train(replace(TINY, steps=2), tmp_path, device="cpu")
 

@@ -10,7 +10,7 @@ import numpy as np
 from napari_crimson import weights
 from napari_crimson.errors import CrimsonError
 from napari_crimson.recipe import Recipe
-from napari_crimson.remover.base import check_reference
+from napari_crimson.remover.base import Remover, check_reference
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -73,9 +73,7 @@ def adaptation_recipe(
             f"the reference covers {measured[0]:g} to {measured[-1]:g} cm⁻¹, the axis {low:g} to {high:g}; give axis= within it"
         )
     inside = (measured >= low - step) & (measured <= high + step)
-    if not np.isfinite(counts[inside]).all() or not (counts[inside] > 0).mean() > 0.9:
-        raise CrimsonError("the reference is not positive on this axis; subtract its dark, once, and take an axis where there is light")
-    check_reference(counts[inside], measured[inside], most_dark=0.1)
+    check_reference(counts[inside], measured[inside], most_dark=Remover.most_dark)
     grid = np.linspace(low, high, min(points, _STORED_POINTS))
     excitation = np.interp(grid, measured, counts / counts[inside].max())
     bounds: dict[str, Any] = {key: value for key, value in card.get("prior", {}).items() if key != "name"}

@@ -21,7 +21,7 @@ from napari_crimson import weights
 from napari_crimson.errors import CrimsonError, DamagedError
 from napari_crimson.prepare.counts import check_dark
 from napari_crimson.remover import Remover, load_remover
-from napari_crimson.spectra import float_spectra, sound_pixels
+from napari_crimson.spectra import float_spectra, saturated, sound_pixels
 from napari_crimson.stack import as_stack, check_axis
 
 __all__ = ["Correction", "Data", "RemoverLike", "Settings", "SpectrumLike", "load_once", "plan_correction", "spectrum_on_axis"]
@@ -113,7 +113,7 @@ class Correction:
         full = np.full(raw.shape, np.nan, dtype=answer.dtype)
         full[:, self.lit] = answer
         if np.issubdtype(raw.dtype, np.integer):
-            full[raw.max(axis=1) == np.iinfo(raw.dtype).max] = np.nan
+            full[saturated(raw)] = np.nan
         return full
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_crimson.errors import CrimsonError
+from napari_crimson.spectra import saturated
 
 __all__ = ["Pixels", "Region", "choose_pixels", "pixels_of_region", "read_spectra"]
 
@@ -93,7 +94,7 @@ def choose_pixels(stack: xr.Dataset) -> Pixels:
     light = values.mean(axis=1, dtype=np.float64)
     sound = np.isfinite(light) & (values.max(axis=1) > 0)
     if np.issubdtype(values.dtype, np.integer):
-        sound &= values.max(axis=1) < np.iinfo(values.dtype).max
+        sound &= ~saturated(values)
     if not sound.any():
         raise CrimsonError(f"none of the {len(looked)} pixels looked at holds a sound spectrum; name pixels or a region")
     order = np.flatnonzero(sound)[np.argsort(light[sound], kind="stable")]

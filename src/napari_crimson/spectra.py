@@ -7,25 +7,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FULL_SCALE", "float_spectra", "longest_at_top", "sound_pixels"]
+__all__ = ["AT_FULL_SCALE", "FULL_SCALE", "float_spectra", "longest_at_top", "saturated", "sound_pixels"]
 
-FULL_SCALE = tuple(2.0**bits - 1 for bits in (8, 10, 11, 12, 13, 14, 15, 16))  # of converters whose counts are stored in wider numbers
+FULL_SCALE = tuple(2.0**bits - 1 for bits in range(10, 17))  # of converters whose counts are stored in wider numbers
+AT_FULL_SCALE = 3  # bands of one spectrum: fewer may be chance
 
 
 def float_spectra(raw: NDArray[Any]) -> NDArray[np.float32]:
-    """Counts (..., W) as float32; NaN in pixels that are saturated, which a float no longer tells.
-
-    That is those with the largest number of their dtype, or at two bands and more that of a converter of fewer bits.
-    """
+    """Counts (..., W) as float32; NaN in pixels that are `saturated`, which a float no longer tells."""
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and so a bad pixel
         spectra: NDArray[np.float32] = raw.astype(np.float32)
     if np.issubdtype(raw.dtype, np.integer):
-        top = raw.max(axis=-1, initial=0)
-        full = np.isin(top, FULL_SCALE)
-        if full.any():
-            full[full] = (raw[full] == top[full, None]).sum(axis=-1) > 1
-        spectra[full | (top == np.iinfo(raw.dtype).max)] = np.nan
+        spectra[saturated(raw)] = np.nan
     return spectra
+
+
+def saturated(counts: NDArray[Any]) -> NDArray[np.bool_]:
+    """Mark (...) whole counts (..., W) that reach the end of their dtype, or at three bands and more that of a converter of fewer bits."""
+    top = counts.max(axis=-1, initial=0)
+    full = np.isin(top, FULL_SCALE)
+    if full.any():
+        full[full] = (counts[full] == top[full, None]).sum(axis=-1) >= AT_FULL_SCALE
+    marked: NDArray[np.bool_] = full | (top == np.iinfo(counts.dtype).max)
+    return marked
 
 
 def sound_pixels(spectra: NDArray[np.float32]) -> NDArray[np.bool_]:

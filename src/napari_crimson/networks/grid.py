@@ -5,9 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["STEP_CM1", "network_grid", "resampling_matrix"]
+__all__ = ["STEP_CM1", "grid_step", "network_grid", "resampling_matrix"]
 
 STEP_CM1 = (1.5, 4.0)  # spacings the networks are trained on; a finer or coarser axis is resampled into them
+
+
+def grid_step(step: float) -> float:
+    """The spacing of the grid for an axis of spacing `step`, cm⁻¹."""
+    return min(max(step, STEP_CM1[0]), STEP_CM1[1])
 
 
 def network_grid(wavenumber: Tensor) -> Tensor:
@@ -15,7 +20,7 @@ def network_grid(wavenumber: Tensor) -> Tensor:
     points = wavenumber.numel()
     span = float(wavenumber[-1] - wavenumber[0])
     step = span / (points - 1)
-    wanted = min(max(step, STEP_CM1[0]), STEP_CM1[1])
+    wanted = grid_step(step)
     grid_points = points if wanted == step else max(2, round(span / wanted) + 1)
     grid = torch.linspace(float(wavenumber[0]), float(wavenumber[-1]), grid_points, dtype=wavenumber.dtype, device=wavenumber.device)
     if grid_points == points and bool(((grid - wavenumber).abs() <= 0.02 * step).all()):

@@ -61,7 +61,7 @@ class Remover(ABC):
     convention: str = "relative"
     gives_uncertainty: bool = False
     fewest_points: int = 1
-    most_dark: float = 1.0
+    most_dark: float = 0.1
     recipe: tuple[str, str, str] | None = None
 
     @abstractmethod
@@ -193,6 +193,8 @@ class Remover(ABC):
 class FunctionRemover(Remover):
     """A plain function ``(spectra, wavenumber, reference) -> spectra`` as a remover."""
 
+    most_dark = 1.0  # what it makes of them is its own business
+
     def __init__(self, function: Callable[..., ArrayLike], name: str | None = None) -> None:
         self.function = function
         self.name = name or str(getattr(function, "__name__", "function"))
@@ -216,7 +218,7 @@ def check_reference(reference: NDArray[Any], wavenumber: NDArray[np.float64], *,
     if dark.size > most_dark * points:
         raise CrimsonError(
             f"the reference is zero or negative at {dark.size} of {points} points, the first at {wavenumber[dark[0]]:g} cm⁻¹; "
-            "crop the axis to where the excitation reaches, or leave the reference out"
+            "subtract its dark once, crop the axis to where the excitation reaches, or leave the reference out"
         )
     if points > (clipped := longest_at_top(reference)) > max(_LONGEST_AT_TOP, _SHARE_AT_TOP * points):
         warnings.warn(

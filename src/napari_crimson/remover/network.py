@@ -22,7 +22,7 @@ from napari_crimson import weights
 from napari_crimson.device import CPU_CORES, inference_dtype, is_full, is_lost, keep_freed_memory, may_fall_back, one_core, resolve_device
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import Network, build
-from napari_crimson.networks.grid import STEP_CM1
+from napari_crimson.networks.grid import grid_step
 from napari_crimson.priority import as_here, leave_cores
 from napari_crimson.remover.base import Remover, Spectra, Task
 from napari_crimson.remover.in_flight import InFlight
@@ -58,7 +58,6 @@ class NetworkRemover(Remover):
 
     gives_uncertainty = True
     fewest_points = 16  # and 128 to be trusted
-    most_dark = 0.1
 
     def __init__(self, network: Network, card: dict[str, Any], *, device: str = "auto", precision: str = "auto") -> None:
         self.name = str(card["name"])
@@ -216,8 +215,7 @@ class NetworkRemover(Remover):
         if low < first - slack or high > last + slack:
             beyond.append(f"{first:g} to {last:g} cm⁻¹, this axis goes from {low:.5g} to {high:.5g}")
         # a range of training may be too short for its points at coarse steps
-        fewest = min(recipe.get("points", (0,))[0], (last - first) / min(max(coarsest, STEP_CM1[0]), STEP_CM1[1]))
-        shortest = fewest * min(max(step, STEP_CM1[0]), STEP_CM1[1])
+        shortest = min(recipe.get("points", (0,))[0], (last - first) / grid_step(coarsest)) * grid_step(step)
         if wavenumber.size < _FEWEST_TRUSTED:
             beyond.append(f"{_FEWEST_TRUSTED} points and more, this axis has {wavenumber.size}")
         elif high - low < 0.98 * shortest:

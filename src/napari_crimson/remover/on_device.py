@@ -16,7 +16,7 @@ from torch import Tensor
 
 from napari_crimson.networks import Network
 from napari_crimson.networks.grid import network_grid, resampling_matrix
-from napari_crimson.spectra import FULL_SCALE, float_spectra
+from napari_crimson.spectra import AT_FULL_SCALE, FULL_SCALE, float_spectra
 
 __all__ = ["Axis", "Pass", "as_taken"]
 
@@ -81,8 +81,8 @@ class Pass:
         top = spectra.amax(1, keepdim=True)
         at_top = spectra == top
         whole = ~_neighbours(at_top)
-        if not stored.is_floating_point():  # as `float_spectra`
-            full = torch.isin(top[:, 0], torch.tensor(FULL_SCALE, device=top.device)) & (at_top.sum(1) > 1)
+        if not stored.is_floating_point():  # as `saturated`
+            full = torch.isin(top[:, 0], torch.tensor(FULL_SCALE, device=top.device)) & (at_top.sum(1) >= AT_FULL_SCALE)
             whole &= (top[:, 0] < torch.iinfo(stored.dtype).max) & ~full
         spectra = spectra if self.dark is None else spectra - self.dark
         lowest, highest = spectra.amin(1), spectra.amax(1)
