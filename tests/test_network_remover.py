@@ -18,6 +18,7 @@ import zarr
 
 from at_once import AtOnce
 from napari_crimson import open_stack, priority, remove_background
+from napari_crimson.device import CPU_CORES
 from napari_crimson.errors import CrimsonError
 from napari_crimson.networks import build
 from napari_crimson.remover import load_remover, network
@@ -225,12 +226,13 @@ def test_the_length_of_a_pass_is_found_out_on_the_work_itself_and_kept(remover: 
     assert max(tried) > 700 > 100 > min(tried)
     network.sizes.clear()
     np.testing.assert_array_equal(remover(many, AXIS)[:300], expected)
-    length = max(network.sizes)
-    assert length in tried
-    assert network.sizes.count(length) >= 16_000 // length - 1
     measured = json.loads(Path(os.environ["CRIMSON_MEASURED"]).read_text())
     (known,) = (value for name, value in measured.items() if name.startswith("spectra times points of a pass; cnn {}, torch.float32"))
-    assert length == known // remover._axis.grid.numel()  # type: ignore[union-attr]
+    length = known // remover._axis.grid.numel()  # type: ignore[union-attr]
+    assert length in tried
+    assert max(network.sizes) <= length
+    kept = sum(size for size in network.sizes if size >= length - 1)  # passes of a few are of even sizes
+    assert kept >= 16_000 - (length + 16) * CPU_CORES  # others are halved at the end, so that no core waits
 
 
 class Counting(torch.nn.Module):

@@ -337,8 +337,10 @@ def test_cancel_lets_the_next_begin(viewer: Any, qtbot: Any, click: Any, gated: 
     widget.remover.value = "kk"
     click(widget.buttons.run_button)
     click(widget.buttons.cancel_button)
-    gated.open(4)  # the block in work, and some of the next run
-    qtbot.waitUntil(lambda: first in widget.status.value and "left" in widget.status.value, timeout=PATIENCE_MS)
+    gated.open(1)  # the block in work
+    qtbot.waitUntil(lambda: first in widget.status.value, timeout=PATIENCE_MS)
+    gated.open(4)  # some of the next run
+    qtbot.waitUntil(lambda: "left" in widget.status.value, timeout=PATIENCE_MS)
     before, now, *_ = widget.status.value.splitlines()
     assert re.fullmatch(rf"{first}: Cancelled: \d+ of 48 pixels. The layer holds this part; Run goes on from there.", before)
     assert re.match(r"\d+ of 48 pixels", now)
