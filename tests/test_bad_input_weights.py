@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from napari_crimson.networks import build
 from napari_crimson.pipeline import read_pipeline
 from napari_crimson.recipe import read_recipe
 from napari_crimson.synthesis import make_prior
+from napari_crimson.weights.card import sealed
 from refusing import refused
 
 ARGUMENTS = {"widths": [4, 6], "kernel": 3, "dilations": [1]}
@@ -32,8 +32,7 @@ def store(folder: Path, *, data: bytes | None = None, **said: Any) -> Path:
     path = weights.save(folder / "tiny", build("cnn", ARGUMENTS).state_dict(), {**CARD, **said})
     if data is not None:
         path.write_bytes(data)
-        card = path.with_suffix(".toml")
-        card.write_text(re.sub("[0-9a-f]{64}", hashlib.sha256(data).hexdigest(), card.read_text()))
+        path.with_suffix(".toml").write_text(sealed({**CARD, **said, "sha256": hashlib.sha256(data).hexdigest()}), "utf-8")
     return path
 
 

@@ -17,7 +17,7 @@ from napari_crimson.__main__ import main
 from napari_crimson.correction import load_once
 from napari_crimson.errors import CrimsonError
 from napari_crimson.recipe import Recipe
-from napari_crimson.toml import toml_from_dict
+from napari_crimson.weights.card import sealed
 from refusing import refused
 
 CARD = {"name": "mine", "network": "cnn", "convention": "relative", "arguments": {"kernel": 3}, "notes": 'a "quoted" µ'}
@@ -59,6 +59,26 @@ def test_a_foreign_file_in_place_of_weights_is_refused_with_both_checksums(store
         load_remover(stored, device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("written", "changed"),
+    [('convention = "relative"', 'convention = "susceptibility"'), ("kernel = 3", "kernel = 5"), ("kernel = 3", ""), ('"cnn"', '"rnn"')],
+)
+def test_a_changed_card_is_refused_with_both_checksums(stored: Path, written: str, changed: str) -> None:
+    card = stored.with_suffix(".toml")
+    said = weights.read_card(stored)["card_sha256"]
+    text = card.read_text("utf-8").replace(written, changed, 1)
+    card.write_text(text, "utf-8")
+    with refused(stored.parent, f"mine.toml: not as it was written: sha256 [0-9a-f]{{64}}, but it says {said}; get it again"):
+        load_remover(stored, device="cpu")
+
+
+def test_line_ends_and_order_of_a_card_say_nothing(stored: Path) -> None:
+    card = stored.with_suffix(".toml")
+    first, second, rest = card.read_text("utf-8").split("\n", 2)
+    card.write_bytes("\r\n".join([second, first, *rest.split("\n")]).encode())
+    assert weights.load(stored)[1]["name"] == "mine"
+
+
 def test_weights_without_a_card_are_refused(stored: Path) -> None:
     stored.with_suffix(".toml").unlink()
     with refused(
@@ -78,7 +98,7 @@ def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
 
     path.write_bytes(data)
     card = path.with_suffix(".toml")
-    card.write_text(toml_from_dict({**CARD, "sha256": hashlib.sha256(data).hexdigest()}))
+    card.write_text(sealed({**CARD, "sha256": hashlib.sha256(data).hexdigest()}))
     with refused(tmp_path, r"mine\.safetensors: not a safetensors file \(.*\); get weights and card again from one place"):
         weights.load(path)
 

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from fuzzing.values import NODES, NUMBERS, TEXTS, deepened
 from napari_crimson.toml import toml_from_dict
+from napari_crimson.weights.card import sealed
 
 __all__ = ["EDITS", "apply", "edits"]
 
@@ -162,10 +163,13 @@ def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _seal(file: Path) -> None:
-    """Give the card of changed weights their checksum: an enemy would."""
-    if file.suffix == ".safetensors":
-        card, digest = file.with_suffix(".toml"), hashlib.sha256(file.read_bytes()).hexdigest()
-        card.write_text(re.sub(r'sha256 = "[0-9a-f]{64}"', f'sha256 = "{digest}"', card.read_text("utf-8")), "utf-8")
+    """Give changed weights and their card the checksums they need: an enemy would."""
+    card, tensors = file.with_suffix(".toml"), file.with_suffix(".safetensors")
+    if file in (card, tensors) and tensors.is_file():
+        said = tomllib.loads(card.read_text("utf-8"))
+        if file == tensors:
+            said["sha256"] = hashlib.sha256(tensors.read_bytes()).hexdigest()
+        card.write_text(sealed(said), "utf-8")
 
 
 def _hdf5(file: Path, where: int, how: int, value: Any) -> None:

@@ -1,7 +1,7 @@
 """The store of trained weights: list, verify, load, save, keep under a name. Listing imports no torch.
 
 A set of weights is two files: ``NAME.safetensors`` with the tensors, ``NAME.toml``, its card, which says
-what network they fit, how they were trained and the sha256 they must have; beside them ``NAME.csv``, the loss curve.
+what network they fit, how they were trained, and the sha256 that they and it must have; beside them ``NAME.csv``, the loss curve.
 Nothing here unpickles. `folders` holds where they lie: shipped ones in this package, the user's own in a folder of the user.
 """
 
@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_crimson.errors import CrimsonError
-from napari_crimson.toml import toml_from_dict
-from napari_crimson.weights import card
+from napari_crimson.weights.card import read, sealed
 from napari_crimson.weights.folders import (
     BASELINE,
     FOLDER_VARIABLE,
@@ -58,7 +57,7 @@ MAX_BYTES = 64 * 2**20  # ours have some 4 MB; more than this is not a network o
 
 def read_card(name_or_path: str | Path) -> dict[str, Any]:
     """Read the card beside a set of weights, without reading the weights."""
-    return card.read(locate(name_or_path).with_suffix(".toml"))
+    return read(locate(name_or_path).with_suffix(".toml"))
 
 
 def load(name_or_path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -117,7 +116,7 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any
     data = bytes_from_tensors({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
     target = Path(f"{path}".removesuffix(".safetensors") + ".safetensors")  # 'cnn.2' and 'cnn.3' are two
     target.parent.mkdir(parents=True, exist_ok=True)
-    text = toml_from_dict({**card, "sha256": hashlib.sha256(data).hexdigest()})
+    text = sealed({**card, "sha256": hashlib.sha256(data).hexdigest()})
     contents = {".safetensors": data, ".csv": _table(curve), ".toml": text.encode()}
     for suffix, content in contents.items():
         if content:
