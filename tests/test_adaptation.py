@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 import xarray as xr
 
-from napari_crimson import load_remover, train, weights
+from napari_crimson import load_remover, remove_background, train, weights
 from napari_crimson.__main__ import main
 from napari_crimson.adaptation import adaptation_recipe
 from napari_crimson.errors import CrimsonError
@@ -40,7 +41,7 @@ def start(tmp_path: Path) -> str:
 def test_the_recipe_says_what_is_the_microscopes_own(start: str) -> None:
     recipe = adaptation_recipe(start, GLASS, axis=(520, 1080, 2), photons=(1e3, 1e4))
     assert recipe.start == start
-    assert recipe.points == (281, 281)
+    assert recipe.points == (211, 281)  # stacks lose their dark ends
     assert recipe.step_cm1 == (2, 2)
     assert recipe.range_cm1 == (520, 1080)
     assert recipe.bounds["photons"] == [1e3, 1e4]
@@ -81,7 +82,7 @@ def test_what_is_no_better_is_not_saved(start: str, tmp_path: Path) -> None:
         ((500, 600, 2), GLASS, "an axis of 51 points: networks need 128"),
         ((900, 600, 2), GLASS, "START below STOP"),
         ((500, np.inf, 2), GLASS, "START below STOP"),
-        (None, GLASS - 800, "zero or negative at .*; subtract its dark once, crop the axis"),
+        ((500, 1100, 2), GLASS - 800, "zero or negative at .*; subtract its dark once, crop the axis"),
     ],
 )
 def test_a_microscope_that_cannot_be_adapted_to_is_told_why(
@@ -89,6 +90,33 @@ def test_a_microscope_that_cannot_be_adapted_to_is_told_why(
 ) -> None:
     with pytest.raises(CrimsonError, match=told):
         adaptation_recipe(start, reference, axis=axis)
+
+
+def test_noise_about_a_dark_band_is_no_light(start: str) -> None:
+    dim = GLASS - GLASS.min()
+    dim[:9] = -2.0
+    excitation = adaptation_recipe(start, dim, axis=(500, 1100, 2)).bounds["excitation"]
+    assert min(counts for _, counts in excitation) == 0
+    make_prior("wide", {"excitation": excitation})
+
+
+def test_an_adapted_network_has_no_doubts_about_its_own_microscope(start: str, tmp_path: Path) -> None:
+    """A grating's steps differ, and a stack is cut to where it has light."""
+    axis = 1e7 / 770 - 1e7 / np.linspace(815, 890, 400)
+    light = np.exp(-(((axis - 900) / 350) ** 2))
+    glass = xr.DataArray(900 * light, {"wavenumber": axis}, "wavenumber")
+    recipe = replace(adaptation_recipe(start, glass, name="mine"), steps=3, validate_every=3, batch_points=4_000, validation_spectra=16)
+    recipe = replace(recipe, start=None, learning_rate=1e-3)
+    mine = load_remover(train(recipe, tmp_path, device="cpu"), device="cpu")
+    spectra = np.random.default_rng(0).uniform(0.9, 1.1, (4, 400)) * 1000 * light
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = remove_background(spectra, mine, wavenumber=axis, reference=glass)
+    lit = np.isfinite(result["raman"].values.reshape(-1, 400)).all(axis=0)
+    assert 200 < lit.sum() < 400
+    assert np.ptp(np.diff(axis)) > 0.4
+    holed = np.delete(axis, np.arange(200, 203))
+    assert "do not trust it here" in mine.doubts(holed)
 
 
 def test_a_clipped_reference_is_told(start: str) -> None:
@@ -115,6 +143,10 @@ def test_from_the_command_line(start: str, tmp_path: Path, capsys: pytest.Captur
         main(["train", "--from", start])
     assert end.value.code == 1
     assert "--from needs --reference FILE" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        main(["train", str(tmp_path / "recipe.toml"), "--steps", "12"])
+    assert end.value.code == 2
+    assert "--steps and --name are of --from" in " ".join(capsys.readouterr().err.replace("│", "").split())
     with pytest.raises(SystemExit) as end:
         main([*call, "--axis", "520:1080:2", "--name", "mine", "--device", "cpu"])
     assert not end.value.code

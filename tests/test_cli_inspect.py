@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_two_networks_on_simulated_tissue(tmp_path: Path, capsys: pytest.Capture
     cnn, rnn = said.split("\n\n")
     best = weights.read_card("cnn")["validation"]
     trained = f"{best['error']:.3g} at step {best['step']:,}"
-    for fact in ("433,728", "39.9 for a spectrum of 1000 points", trained, "1568 points"):
+    for fact in ("446,016", "39.9 for a spectrum of 1000 points", trained, "1568 points"):
         assert fact in cnn
     assert re.search("peak at 28(4[7-9]|5[0-3]|8[1-7]) cm⁻¹", cnn)  # two lines of one height, at 2850 and 2884
     assert "the whole spectrum" in rnn
@@ -90,10 +91,30 @@ def test_weights_of_your_own_without_a_loss_curve(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.parametrize(
+    ("range_cm1", "step_cm1", "points"),
+    [((200.0, 600.0), (2.0, 2.0), (150, 200)), ((3550.0, 4000.0), (1.0, 3.0), (64, 150)), ((0.1, 1998.1), (2.0, 2.0), (1000, 1000))],
+)
+def test_a_network_is_looked_at_where_it_was_trained(
+    range_cm1: tuple[float, float], step_cm1: tuple[float, float], points: tuple[int, int], tmp_path: Path
+) -> None:
+    arguments = {"points": 64, "hidden": [8]}
+    network = build("dense", arguments)
+    torch.nn.init.normal_(network.get_submodule("mean").weight, std=0.1)
+    recipe = {"range_cm1": range_cm1, "step_cm1": step_cm1, "points": points}
+    card = {"name": "../elsewhere", "network": "dense", "convention": "relative", "arguments": arguments, "recipe": recipe}
+    path = weights.save(tmp_path / "own", dict(network.state_dict()), card)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert run(path, "--out", tmp_path / "out") == 0
+    assert {path.stem for path in tmp_path.rglob("*.png")} == {f"own-{what}" for what in FIGURES - {"training"}}
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
         (["kk"], 1, "'kk' is no network"),
         (["cnn", "--peak", "9000"], 1, "the axis goes from"),
+        (["cnn,runs/cnn.safetensors"], 1, "several are called cnn; give each once, or rename their files"),
         (["cnn", "--pixel", "1,2"], 2, "are of a FILE"),
         (["cnn", "STACK", "--pixel", "8,1"], 1, "not in the stack"),
         (["cnn", "STACK", "--pixel", "a,b"], 1, "give whole numbers"),

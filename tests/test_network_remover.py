@@ -153,14 +153,27 @@ def test_a_clipped_spectrum_is_found_beneath_a_dark_that_varies(remover: Network
 
 
 @pytest.mark.parametrize("remover", ["cnn", "kk"])
-@pytest.mark.parametrize("dtype", ["uint16", "int16", "int32"])
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "int32", "float32", "float64"])
 def test_the_end_of_a_converter_of_fewer_bits_is_saturation(remover: str, dtype: str) -> None:
-    counts = COUNTS[:6].astype(dtype) // 2
+    counts = (COUNTS[:6] // 2).astype(dtype)
     counts[2, [40, 110, 180]] = 4095  # of 12 bits, with noise between
     counts[4, [60, 70]] = 4095  # may be chance
     counts[5, [40, 41, 42]] = 4000
     answer = load_remover(remover, device="cpu")(counts, np.linspace(600.0, 2400.0, 300))
     assert np.flatnonzero(np.isnan(answer).any(axis=1)).tolist() == [2]
+
+
+def test_a_dark_that_is_no_dark_is_refused(remover: NetworkRemover) -> None:
+    with pytest.raises(CrimsonError, match="a dark that is not finite at 1 of 300 points; measure it again"):
+        remover(SPECTRA, AXIS, dark=np.where(np.arange(300) == 7, np.nan, 1.0))
+
+
+@pytest.mark.parametrize("constant", [1e-37, 1e35])
+def test_any_scale_of_the_reference_leaves_the_answer(constant: float) -> None:
+    remover = load_remover("cnn", device="cpu", precision="float32")
+    reference = (1 + 0.5 * np.sin(AXIS / 300)).astype(np.float32)
+    answer = remover(SPECTRA, AXIS, reference)
+    np.testing.assert_allclose(remover(SPECTRA, AXIS, reference * np.float32(constant)), answer, atol=1e-3 * abs(answer).max())
 
 
 def test_no_spectra_give_no_answers(remover: NetworkRemover) -> None:

@@ -184,6 +184,10 @@ def test_the_shipped_recipes_are_those_of_the_shipped_weights(name: str) -> None
         ("step_cm1 = [8.0, 0.8]", "lower first"),
         ("arguments = 3", "arguments = 3.*table"),
         ("learning_rate = nan", "learning_rate = nan"),
+        ("points = [128.5, 200]", "two numbers above 0 .*, both whole"),
+        ("averaging = 5", "averaging = 5, expected a number below 1"),
+        ("decay = 9", "decay = 9, expected a share"),
+        ('learn = "deviation"', "learn = 'deviation', expected with start"),
         ("seed = 18446744073709551616", "seed = 18446744073709551616, expected one of up to"),
         ("range_cm1 = [200.0, 200.001]", r"range_cm1 = \[200.0, 200.001\] in steps of .*: give a range of one step and more"),
         ("step_cm1 = [1e-4, 1e-4]", "of 100,000 at most"),
@@ -213,6 +217,43 @@ def test_a_checkpoint_of_another_program_is_told(tmp_path: Path) -> None:
         train(TINY, tmp_path, device="cpu")
 
 
+def test_a_checkpoint_of_another_kind_of_device_is_no_damaged_one(tmp_path: Path) -> None:
+    interrupted(TINY, tmp_path)
+    path = tmp_path / "tiny.checkpoint"
+    torch.save({**torch.load(path, weights_only=True), "device": "cuda"}, path)
+    with refused(tmp_path, r"was written on 'cuda', this run is on 'cpu'; go on there, or begin again with resume=False"):
+        train(TINY, tmp_path, device="cpu")
+
+
+def test_a_full_disk_is_told_and_costs_no_step_that_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = train(TINY, tmp_path / "whole", device="cpu")
+    interrupted(TINY, tmp_path / "full")
+
+    def full(state: object, path: Path) -> None:
+        path.write_bytes(b"as far as it went")
+        raise RuntimeError("unexpected pos\nframe #0: c10::ThrowEnforceNotMet")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", full)
+        with refused(
+            tmp_path / "full", r"cannot write .*tiny\.checkpoint .*; make room, the same call then goes on from the checkpoint before"
+        ):
+            train(TINY, tmp_path / "full", device="cpu")
+    part = train(TINY, tmp_path / "full", device="cpu")
+    torch.testing.assert_close(weights.load(part)[0], weights.load(whole)[0])
+
+
+def test_weights_that_lack_their_card_are_written_again(tmp_path: Path) -> None:
+    path = train(TINY, tmp_path, device="cpu")
+    path.with_suffix(".toml").unlink()
+    assert weights.load(train(TINY, tmp_path, device="cpu"))
+
+
+def test_a_run_without_a_validation_has_no_result() -> None:
+    with pytest.raises(CrimsonError, match="'tiny' has not been validated yet; take 3 of its `steps` first"):
+        TrainingRun(TINY, device="cpu").result()
+
+
 def test_a_run_that_has_come_further_than_asked_for_is_told(tmp_path: Path) -> None:
     interrupted(TINY, tmp_path)
     with refused(tmp_path, "is at step 3, steps = 2; give more"):
@@ -226,7 +267,7 @@ def test_training_that_comes_apart_leaves_no_weights(tmp_path: Path) -> None:
 
 def test_weights_of_another_recipe_are_not_replaced_unasked(tmp_path: Path) -> None:
     path = train(TINY, tmp_path, device="cpu")
-    with refused(tmp_path, r"tiny\.safetensors holds weights of another recipe; give the new ones another name"):
+    with refused(tmp_path, r"tiny\.safetensors holds weights of another recipe or version; give another name"):
         train(replace(TINY, bounds={"empty_share": 0.5}), tmp_path, device="cpu")
     assert train(replace(TINY, steps=9), tmp_path, device="cpu") == path  # the same, longer
     train(replace(TINY, bounds={"empty_share": 0.5}), tmp_path, device="cpu", resume=False)

@@ -11,6 +11,7 @@ from napari_crimson import weights
 from napari_crimson.errors import CrimsonError
 from napari_crimson.recipe import Recipe
 from napari_crimson.remover.base import Remover, check_reference
+from napari_crimson.spectra import lit_bands
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["adaptation_recipe", "can_be_adapted", "guess_photons"]
 
 _FEWEST_POINTS, _STORED_POINTS = 128, 1000
+_SHORTEST = 0.75  # of the axis: what has no light at the ends of a stack is cut off
 _MOST_PIXELS = 256
 _ELECTRONS = (1e3, 2e6)  # what weights are trained on at all
 _SPREAD = 3.0  # of the guess, to either side
@@ -45,7 +47,7 @@ def adaptation_recipe(
     reference : DataArray, shape (W,), with coordinate ``wavenumber`` in cm⁻¹
         Counts of a purely non-resonant sample, dark subtracted: the shape of the excitation.
     axis : (start, stop, step), optional
-        The axis of the stacks to come, cm⁻¹; default that of the reference.
+        The axis of the stacks to come, cm⁻¹; default that of the reference where it has light.
     photons : (low, high), optional
         Electrons at the brightest point of a spectrum; default as `start` was trained.
     read_noise : (low, high), optional
@@ -65,17 +67,18 @@ def adaptation_recipe(
         raise CrimsonError(f"'{start}' answers in the {card['convention']} convention of published sets; adapt cnn or rnn")
     ordered = reference.sortby("wavenumber")
     measured, counts = ordered["wavenumber"].values.astype(float), ordered.values.astype(float)
-    own = (measured[0], measured[-1], (measured[-1] - measured[0]) / max(1, measured.size - 1))
+    lit = measured[lit_bands(counts)]  # as it will be used
+    own = (lit[0], lit[-1], (lit[-1] - lit[0]) / max(1, lit.size - 1))
     low, high, step = map(float, axis or own)
     points = _points(low, high, step)
-    if measured[0] > low or measured[-1] < high:
+    if measured[0] > low + 1e-6 * step or measured[-1] < high - 1e-6 * step:
         raise CrimsonError(
             f"the reference covers {measured[0]:g} to {measured[-1]:g} cm⁻¹, the axis {low:g} to {high:g}; give axis= within it"
         )
     inside = (measured >= low - step) & (measured <= high + step)
     check_reference(counts[inside], measured[inside], most_dark=Remover.most_dark)
     grid = np.linspace(low, high, min(points, _STORED_POINTS))
-    excitation = np.interp(grid, measured, counts / counts[inside].max())
+    excitation = np.interp(grid, measured, counts / counts[inside].max()).clip(0.0)  # noise about a dark band is no light
     bounds: dict[str, Any] = {key: value for key, value in card.get("prior", {}).items() if key != "name"}
     bounds["drawn_out_share"] = 0.0  # this microscope measures on this axis
     bounds["excitation"] = [[round(float(x), 3), round(float(y), 6)] for x, y in zip(grid, excitation, strict=True)]
@@ -92,7 +95,7 @@ def adaptation_recipe(
         warm_up=max(1, steps // 10),
         averaging=0.99,
         batch_points=32_000,
-        points=(points, points),
+        points=(max(_FEWEST_POINTS, round(_SHORTEST * points)), points),
         step_cm1=(step, step),
         range_cm1=(low, high),
         validation_spectra=384,

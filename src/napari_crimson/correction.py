@@ -21,7 +21,7 @@ from napari_crimson import weights
 from napari_crimson.errors import CrimsonError, DamagedError
 from napari_crimson.prepare.counts import check_dark
 from napari_crimson.remover import Remover, load_remover
-from napari_crimson.spectra import float_spectra, saturated, sound_pixels
+from napari_crimson.spectra import float_spectra, lit_bands, saturated, sound_pixels
 from napari_crimson.stack import as_stack, check_axis
 
 __all__ = ["Correction", "Data", "RemoverLike", "Settings", "SpectrumLike", "load_once", "plan_correction", "spectrum_on_axis"]
@@ -30,8 +30,6 @@ RemoverLike = str | Path | Remover | Callable[..., Any]
 Data = xr.Dataset | xr.DataArray | NDArray[Any]
 SpectrumLike = str | ArrayLike | xr.DataArray | None
 Recipe = tuple[str, str, str]
-
-LIT = 0.03  # of the brightest bands: what a filter or the end of a spectrum leaves below is noise, and no Raman shift
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -148,7 +146,7 @@ def plan_correction(
         dark=None if counts is None else counts.astype(np.float32),
         reference=None if ref is None else ref.astype(np.float32),
         uncertainty=settings.uncertainty,
-        lit=_lit_bands(stack, counts) if ref is None else _lit(ref),
+        lit=_lit_bands(stack, counts) if ref is None else lit_bands(ref),
         dtype=settings.dtype,
     )
     correction.check()
@@ -166,14 +164,8 @@ def _lit_bands(stack: xr.Dataset, dark: NDArray[np.float64] | None) -> slice:
         with suppress(DamagedError):
             light = float_spectra(row.compute()) - np.float32(0 if dark is None else dark)
             light = light[sound_pixels(light)]
-            return _lit(np.median(light, axis=0)) if len(light) else slice(None)
+            return lit_bands(np.median(light, axis=0)) if len(light) else slice(None)
     return slice(None)
-
-
-def _lit(light: NDArray[np.float64]) -> slice:
-    """From the first band to the last whose light (W,) reaches a few per cent of the brightest bands'."""
-    bright = np.flatnonzero(light >= LIT * np.percentile(light, 95))
-    return slice(int(bright[0]), int(bright[-1]) + 1) if bright.size >= light.size // 8 else slice(None)
 
 
 def _spectrum(name: str, value: SpectrumLike, stack: xr.Dataset, descending: bool) -> NDArray[np.float64] | None:

@@ -32,14 +32,15 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value)) and 0 < value[0] <= value[1] <= _MOST
 
 
-_PAIR = (_is_pair, f"two numbers above 0 and up to {_MOST:g}, the lower first")
+_UP_TO = f"above 0 and up to {_MOST:g}, the lower first"
+_PAIR = (_is_pair, f"two numbers {_UP_TO}")
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {  # by annotation: what fits, and how to say it
     "str": (lambda value: isinstance(value, str) and value != "", "a text"),
     "str | None": (lambda value: value is None or (isinstance(value, str) and value != ""), "a text"),
     "int": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
     "float": (lambda value: type(value) in (int, float) and 0 <= value < math.inf, "a number not below 0"),
     "dict[str, Any]": (lambda value: isinstance(value, dict), "a table"),
-    "tuple[int, int]": _PAIR,
+    "tuple[int, int]": (lambda value: _is_pair(value) and all(type(part) is int for part in value), f"two numbers {_UP_TO}, both whole"),
     "tuple[float, float]": _PAIR,
 }
 
@@ -84,6 +85,13 @@ class Recipe:
                 raise CrimsonError(f"{f.name} = {repr(value)[:80]}, expected {wanted}")
         if not _NAME.fullmatch(self.name):
             raise CrimsonError(f"name = {self.name[:80]!r} is none of a file; take letters, digits, '-', '_', '.' and spaces")
+        for key, good, wanted in (
+            ("decay", self.decay <= 1, "a share of the steps, of 0 to 1"),
+            ("averaging", self.averaging < 1, "a number below 1"),
+            ("learn", self.learn != "deviation" or self.start is not None, "with start = … the weights whose deviation is to be learnt"),
+        ):
+            if not good:
+                raise CrimsonError(f"{key} = {getattr(self, key)!r}, expected {wanted}")
         if self.seed > _LARGEST_SEED:
             raise CrimsonError(f"seed = {self.seed}, expected one of up to {_LARGEST_SEED}")
         width = self.range_cm1[1] - self.range_cm1[0]

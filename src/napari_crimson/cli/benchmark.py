@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_crimson.cli.app import Device, app
-from napari_crimson.cli.terminal import printable
+from napari_crimson.cli.terminal import check_names, printable
 from napari_crimson.errors import CrimsonError
 
 __all__ = ["benchmark"]
@@ -61,6 +61,7 @@ def benchmark(
     if table is not None and not table.absolute().parent.is_dir():
         raise CrimsonError(f"--csv {table}: there is no folder {table.parent}; make it first")
     chosen = [name.strip() for name in removers.split(",")] if removers else [*there(), str(weights.BASELINE)]
+    check_names(chosen)
     loaded = [load_remover(name, device=device) for name in chosen]
     written: list[dict[str, object]] = []
     typer.echo(f"{'set':<22}{'remover':<14}" + "".join(f"{title:>10}" for title, _ in _COLUMNS.values()))
@@ -86,19 +87,21 @@ def benchmark(
 
 def _tell_networks(names: list[str]) -> None:
     """What networks consist of, and how near they came to what they learnt from and to what was held out."""
-    from napari_crimson.inspect_network import load_network, loss_curve, network_facts
+    from napari_crimson.inspect_network import load_network, network_facts
 
     typer.echo(f"\n{'':<22}{'network':<14}{'parameters':>12}{'MFLOP':>8}{'learnt from':>14}{'training error':>16}{'validation error':>18}")
     for name in names:
         network, card = load_network(name)
-        facts, curve, validation = network_facts(network), loss_curve(name), card.get("validation", {})
+        facts, validation = network_facts(network), card.get("validation", {})
         spectra = f"{card['spectra']:,}" if "spectra" in card else "–"
-        training = f"{curve['loss'][-1]:.4f}" if "loss" in curve else "–"
-        held_out = f"{validation['error']:.4f}" if "error" in validation else "–"
+        training, held_out = (f"{validation[key]:.3g}" if key in validation else "–" for key in ("loss", "error"))
         typer.echo(
             f"{'':<22}{printable(Path(name).stem):<14}{facts.parameters:>12,}{facts.mflop:>8.1f}{spectra:>14}{training:>16}{held_out:>18}"
         )
-    typer.echo("errors: mean squared, in units of 0.01 + max|χ_R|/χ_NR (or of max|χ_R|), on spectra of the prior of each")
+    typer.echo(
+        "errors: squared, mean, on spectra of the prior of each, in units of 0.01 + max|χ_R|/χ_NR, or where Im χ_R is answered of "
+        "5·(its root mean square + 0.02); in training linear beyond 1"
+    )
 
 
 def _time_removers(removers: str, spectra: int, repeats: int, device: str, history: Path | None) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from napari_crimson.cli.app import Name, Wavenumber, app
 from napari_crimson.cli.batch import axis_from_option
-from napari_crimson.cli.terminal import duration, printable
+from napari_crimson.cli.terminal import check_names, duration, printable
 from napari_crimson.errors import CrimsonError
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def inspect(
     if file is None and (pixel, wavenumber, name) != (None, None, None):
         raise typer.BadParameter("--pixel, --wavenumber and --name are of a FILE", param_hint="FILE")
     check_matplotlib()
-    for number, network in enumerate(one.strip() for one in networks.split(",")):
+    chosen = [one.strip() for one in networks.split(",")]
+    check_names(chosen)
+    for number, network in enumerate(chosen):
         spectrum = None if file is None else _spectrum(network, file, pixel, axis_from_option(wavenumber), name)
         seen = look_inside(network, spectrum, at_cm1=peak)
         typer.echo(("\n" if number else "") + printable(network))

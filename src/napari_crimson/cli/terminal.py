@@ -6,19 +6,23 @@ Names and attributes come from files from anywhere, so whatever is printed of th
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from napari_crimson.errors import CrimsonError
 from napari_crimson.io.found import IMAGES
 from napari_crimson.printable import bytes_in_words, printable
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["complain", "describe", "duration", "printable", "progress_bar", "warn", "warn_if_unfinished"]
+__all__ = ["check_names", "complain", "describe", "duration", "printable", "progress_bar", "warn", "warn_if_unfinished"]
 
 _OPTIONS = {  # behind a bracket it is code, and stays
     r"(?<![\w(])resume=False\b": "--no-resume",
@@ -26,6 +30,7 @@ _OPTIONS = {  # behind a bracket it is code, and stays
     r"(?<![\w(])(reference|dark)=None\b": r"--\1 none",
     r"(?<![\w(])(wavenumber|name)= *": r"--\1 ",
     r"(?<![\w(])output= *": "--out ",
+    r"(?<![\w(])axis=(?= )": "--axis",
     r"(?<![\w(])overwrite=True\b": "--overwrite",
     r"such as ds\[\['(\w+)'\]\]": r"such as --image \1",
 }
@@ -38,6 +43,13 @@ def complain(error: object, about: object = None) -> None:
         text = re.sub(keyword, option, text)
     typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
     typer.echo(printable(text if about is None or str(about) in text else f"{about}: {text}"), err=True)
+
+
+def check_names(networks: Sequence[str]) -> None:
+    """Refuse networks that would be told, and written, by one name."""
+    called = Counter(Path(network).stem if network.endswith(".safetensors") else network for network in networks)
+    if twice := [name for name, count in called.items() if count > 1]:
+        raise CrimsonError(f"several are called {', '.join(twice)}; give each once, or rename their files")
 
 
 def warn(text: str, file: object) -> None:

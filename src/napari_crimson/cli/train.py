@@ -26,7 +26,9 @@ def train(
     reference: Annotated[
         str | None, typer.Option(help="With --from: your excitation, a stack or two-column text of glass or water.", metavar="FILE")
     ] = None,
-    dark: Annotated[str, typer.Option(help="With --from: counts without light, to be taken off the reference.", metavar="FILE")] = "none",
+    dark: Annotated[
+        str | None, typer.Option(help="With --from: counts without light, to be taken off the reference.", metavar="FILE")
+    ] = None,
     axis: Annotated[
         str | None,
         typer.Option(help="With --from: the axis of your stacks in cm⁻¹; the reference's if left out.", metavar="START:STOP:STEP"),
@@ -34,7 +36,7 @@ def train(
     photons: Annotated[
         str | None, typer.Option(help="With --from: electrons at the brightest point of a spectrum.", metavar="LOW,HIGH")
     ] = None,
-    steps: Annotated[int, typer.Option(help="With --from: steps of training.", min=6)] = 600,
+    steps: Annotated[int | None, typer.Option(help="With --from: steps of training; 600 if left out.", min=6)] = None,
     name: Annotated[str | None, typer.Option(help="With --from: name of the new weights.")] = None,
     save: Annotated[str | None, typer.Option(help="Also keep the weights as a remover of your own, by this name.", metavar="NAME")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the weights, their card and the loss curve.", file_okay=False)] = Path("runs"),
@@ -52,7 +54,10 @@ def train(
         raise typer.BadParameter("give a RECIPE, or --from with --reference", param_hint="RECIPE")
     plan: Recipe | Path | None = recipe
     if start is not None:
-        plan = _adaptation(start, reference, dark, numbers(axis, ":", 3, "--axis"), numbers(photons, ",", 2, "--photons"), name, steps)
+        ends, light = numbers(axis, ":", 3, "--axis"), numbers(photons, ",", 2, "--photons")
+        plan = _adaptation(start, reference, dark or "none", ends, light, name, steps or 600)
+    elif any(option is not None for option in (reference, dark, axis, photons, steps, name)):
+        raise typer.BadParameter("a recipe says all of it; --reference, --dark, --axis, --photons, --steps and --name are of --from")
 
     def report(at: Validation) -> None:
         typer.echo(f"step {at.step:,}  {duration(at.seconds)}  error {at.error:.4g}  median r {at.pearson:.4f}  slope {at.slope:.3f}")
@@ -60,7 +65,8 @@ def train(
     try:
         path = train_by_recipe(plan, out, device=device, resume=resume, progress=report)  # type: ignore[arg-type]
     except KeyboardInterrupt:
-        complain("stopped; the same command goes on from the last line above, or begins again if there is none", recipe or start)
+        again = "the same command" if resume else "the same command without --no-resume"
+        complain(f"stopped; {again} goes on from the last line above, or begins again if there is none", recipe or start)
         raise typer.Exit(STOPPED) from None
     typer.echo(printable(path))
     if save is not None:

@@ -59,8 +59,7 @@ def look_inside(network: str | Path, spectrum: Spectrum | None = None, *, at_cm1
     """
     layers, card = load_network(network)
     if spectrum is None:
-        low, high = card.get("recipe", {}).get("range_cm1", (500.0, 3500.0))
-        spectrum = simulate_spectrum((low, high))
+        spectrum = simulate_spectrum(card.get("recipe"))
     _check_answered(network, spectrum)
     return Inspection(
         card=card,

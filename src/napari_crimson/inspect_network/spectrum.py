@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +22,8 @@ __all__ = ["Spectrum", "gradient", "simulate_spectrum"]
 
 Array = NDArray[np.float64]
 
-_FEWEST_POINTS = 16  # as for a network's remover
+_FEWEST_POINTS, _FEWEST_TRUSTED = 16, 128  # as for a network's remover
+_TISSUE_CM1, _STEP_CM1 = (500.0, 3500.0), 3.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -101,9 +104,19 @@ class Spectrum:
         return resampling_matrix(self._grid, self._axis)
 
 
-def simulate_spectrum(range_cm1: tuple[float, float] = (500.0, 3500.0)) -> Spectrum:
-    """The spectrum of simulated tissue with the strongest line, of 1000 points, with its reference; always the same."""
-    axis = np.linspace(max(500.0, range_cm1[0]), min(3500.0, range_cm1[1]), 1000)
+def simulate_spectrum(recipe: Mapping[str, Any] | None = None) -> Spectrum:
+    """The spectrum of simulated tissue with the strongest line, with its reference; always the same.
+
+    From 500 to 3500 cm⁻¹ by 1000 points, or as near to that as the `recipe` of a network has seen.
+    """
+    seen = recipe or {}
+    finest, coarsest = seen.get("step_cm1", (_STEP_CM1, _STEP_CM1))
+    step = min(max(_STEP_CM1, finest), coarsest)
+    first, last = seen.get("range_cm1", _TISSUE_CM1)
+    low, high = max(_TISSUE_CM1[0], first), min(_TISSUE_CM1[1], last)
+    if high - low < step * max(_FEWEST_TRUSTED, seen.get("points", (0,))[0]):  # lines or none, it is where the network knows its way
+        low, high = first, last
+    axis = np.linspace(low, high, max(_FEWEST_TRUSTED, round((high - low) / step)))
     stack = simulate_stack((32, 32), wavenumber=axis)
     pixel = np.unravel_index(stack["raman"].values.max(axis=-1).argmax(), (32, 32))
     dark = stack["dark"].values.astype(np.float64)

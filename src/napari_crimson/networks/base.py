@@ -40,7 +40,8 @@ class Network(nn.Module):
     def forward(self, cars: Tensor, wavenumber: Tensor, reference: Tensor, *, deviation: bool = True) -> tuple[Tensor, ...]:
         """Correct `cars` (N, W) float32; see `features` for shapes and inputs. Without the deviation it costs less."""
         top = cars.amax(1, keepdim=True).clamp(min=torch.finfo(cars.dtype).tiny)  # so that no scale is too large for a square or a sum
-        channels, amplitude = INPUTS[self.inputs](cars / top, wavenumber, reference)
+        most = reference.amax(1, keepdim=True).clamp(min=torch.finfo(reference.dtype).tiny)
+        channels, amplitude = INPUTS[self.inputs](cars / top, wavenumber, reference / most)
         padded = repeat_end(channels, self.stride, next(self.parameters()).dtype)
         out = self.body(padded, deviation=deviation)[..., : cars.shape[1]].float()
         mean = out[:, 0] * amplitude
@@ -69,16 +70,19 @@ class ResidualBlock(nn.Module):
 
 
 class Spread(nn.Module):
-    """ln of the deviation from features (N, width, L): what is around each place, the mean of that over the spectrum, and its length.
+    """ln of the deviation from features (N, width, L): what is around each place, what is in the spectrum as a whole, and its length.
 
-    How noisy a spectrum is, and how much of it there is, cannot be told from a part.
+    How noisy a spectrum is, and how much of it there is, cannot be told from a part. The whole is looked at twice: the second
+    time by what is known of each place after the first.
     """
 
     def __init__(self, width: int, stride: int, *, hidden: int = 64) -> None:
         super().__init__()
         self.stride = stride
         self.near = Conv1d(width, hidden, 3, padding=1)
-        self.whole = nn.Linear(hidden, hidden, bias=False)
+        self.whole = nn.Linear(2 * hidden, hidden, bias=False)
+        self.again = nn.Linear(2 * hidden, hidden, bias=False)
+        nn.init.zeros_(self.again.weight)
         self.length = nn.Linear(1, hidden, bias=False)
         self.around = ResidualBlock(hidden, 3, dilation=4)
         self.act = nn.LeakyReLU(0.1)
@@ -89,9 +93,15 @@ class Spread(nn.Module):
         """Return (N, stride, L)."""
         points = features.new_full((1,), math.log(features.shape[2] * self.stride / _USUAL_POINTS))
         near = self.near(features)
-        common = self.whole(self.act(near).mean(2)) + self.length(points)
-        found: Tensor = self.out(self.act(self.around(near + common.unsqueeze(2))))
+        common = self.whole(self._of_all(near)) + self.length(points)
+        around = self.around(near + common.unsqueeze(2))
+        found: Tensor = self.out(self.act(around + self.again(self._of_all(around)).unsqueeze(2)))
         return found
+
+    def _of_all(self, features: Tensor) -> Tensor:
+        """Mean and root mean square over the spectrum (N, 2·hidden)."""
+        active = self.act(features)
+        return torch.cat([active.mean(2), (active.square().mean(2) + 1e-6).sqrt()], dim=1)
 
 
 class Head(nn.Module):

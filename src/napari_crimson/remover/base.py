@@ -152,6 +152,8 @@ class Remover(ABC):
         counts = None if dark is None else np.asarray(dark, dtype=np.float32)
         if counts is not None and counts.shape != axis.shape:
             raise CrimsonError(f"a dark of shape {counts.shape} for spectra of {axis.size} points; give ({axis.size},)")
+        if counts is not None and not np.isfinite(counts).all():
+            raise CrimsonError(f"a dark that is not finite at {int((~np.isfinite(counts)).sum())} of {axis.size} points; measure it again")
         self.check_task(axis, ref, uncertainty=uncertainty, dtype=dtype)
         task = Task(wavenumber=axis, dark=counts, reference=ref, uncertainty=uncertainty, dtype=np.dtype(dtype))
         raman, *sd = self._answer(x, task)

@@ -34,6 +34,7 @@ __all__ = ["NetworkRemover"]
 _log = logging.getLogger(__name__)
 
 _FEWEST_TRUSTED = 128
+_HOLE = 1.6  # times the mean step
 _SLACK = 0.02  # of the range of training, beyond which an axis may go
 _falling_back = Lock()
 
@@ -112,7 +113,7 @@ class NetworkRemover(Remover):
                 f"{name_or_path}: the weights do not fit the network '{card['network']}' of their card ({what}); "
                 "get weights and card again from one place"
             ) from error
-        remover = cls(network, {"name": Path(name_or_path).stem, **card}, device=device, precision=precision)
+        remover = cls(network, card, device=device, precision=precision)
         name = str(Path(name_or_path).expanduser().absolute()) if Path(name_or_path).suffix else str(name_or_path)
         remover.recipe = name, device, precision
         return remover
@@ -205,13 +206,15 @@ class NetworkRemover(Remover):
         recipe = self.card.get("recipe", {})
         low, high = float(wavenumber[0]), float(wavenumber[-1])
         step = (high - low) / max(1, wavenumber.size - 1)
-        gap = max(step, float(np.diff(wavenumber).max(initial=0.0)))  # a hole is filled by a straight line
+        gap = float(np.diff(wavenumber).max(initial=0.0))
+        hole = gap if gap > _HOLE * step else 0.0  # filled by a straight line; the steps of a grating differ by less
         finest, coarsest = recipe.get("step_cm1", (0.0, np.inf))
         first, last = recipe.get("range_cm1", (-np.inf, np.inf))
         slack = _SLACK * (last - first) if np.isfinite(last - first) else 0.0
         beyond = []
-        if step < finest * 0.99 or gap > coarsest * 1.01:
-            beyond.append(f"steps of {finest:g} to {coarsest:g} cm⁻¹, this axis has {step if step < finest * 0.99 else gap:.3g}")
+        if step < finest * 0.99 or max(step, hole) > coarsest * 1.01:
+            strange = step if step < finest * 0.99 else max(step, hole)
+            beyond.append(f"steps of {finest:g} to {coarsest:g} cm⁻¹, this axis has {strange:.3g}")
         if low < first - slack or high > last + slack:
             beyond.append(f"{first:g} to {last:g} cm⁻¹, this axis goes from {low:.5g} to {high:.5g}")
         # a range of training may be too short for its points at coarse steps

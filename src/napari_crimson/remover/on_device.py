@@ -81,9 +81,10 @@ class Pass:
         top = spectra.amax(1, keepdim=True)
         at_top = spectra == top
         whole = ~_neighbours(at_top)
-        if not stored.is_floating_point():  # as `saturated`
-            full = torch.isin(top[:, 0], torch.tensor(FULL_SCALE, device=top.device)) & (at_top.sum(1) >= AT_FULL_SCALE)
-            whole &= (top[:, 0] < torch.iinfo(stored.dtype).max) & ~full
+        full = torch.isin(top[:, 0], torch.tensor(FULL_SCALE, device=top.device)) & (at_top.sum(1) >= AT_FULL_SCALE)  # as `saturated`
+        whole &= ~full
+        if not stored.is_floating_point():
+            whole &= top[:, 0] < torch.iinfo(stored.dtype).max
         spectra = spectra if self.dark is None else spectra - self.dark
         lowest, highest = spectra.amin(1), spectra.amax(1)
         sound = lowest.isfinite() & highest.isfinite() & (highest > 0)

@@ -26,7 +26,7 @@ def check_bound(name: str, value: Any, default: Any) -> None:
     elif default == ():
         fits, wanted = (
             _is_curve(value),
-            f"2 to {_MOST_POINTS} pairs, (cm⁻¹, counts), cm⁻¹ rising and counts not all 0, none beyond {_MOST:g}",
+            f"2 to {_MOST_POINTS} pairs, (cm⁻¹, counts), cm⁻¹ rising and counts not below 0 and not all 0, none beyond {_MOST:g}",
         )
     elif isinstance(default, tuple):
         kind, word = (int, "whole numbers") if isinstance(default[0], int) else (float, "numbers")

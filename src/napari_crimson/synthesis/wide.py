@@ -122,7 +122,7 @@ class Wide:
         is_organic = pick(generator, n, self.organic_share)
         position = torch.where(is_organic, organic, anywhere)
 
-        broadest = uniform(generator, (n, 1), 8.0, self.hwhm_cm1[1], log=True)
+        broadest = uniform(generator, (n, 1), min(max(8.0, self.hwhm_cm1[0]), self.hwhm_cm1[1]), self.hwhm_cm1[1], log=True)
         hwhm = uniform(generator, shape, torch.tensor(self.hwhm_cm1[0], device=generator.device), broadest, log=True)
         spread = uniform(generator, (n, 1), 0.0, 3.0)  # from equal heights to a few strong lines over many weak ones
         height = torch.exp(-spread * torch.rand(shape, generator=generator, device=generator.device))

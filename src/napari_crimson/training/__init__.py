@@ -68,6 +68,8 @@ def train(
             progress(validation)
     try:
         path = weights.save(Path(folder) / recipe.name, *run.result(), run.history)
+    except OSError as error:  # the checkpoint stays
+        raise CrimsonError(f"cannot write into {folder}: {error.strerror or error}; make room, the same call then goes on") from error
     except CrimsonError:
         run.drop_checkpoint()
         raise
@@ -86,9 +88,17 @@ def _check_folder(folder: Path) -> None:
 
 
 def _check_place(folder: Path, run: TrainingRun) -> None:
-    """Refuse to replace weights that came of another recipe."""
+    """Refuse to replace weights that came of another recipe; those without a card were not written to the end."""
     path = folder / f"{run.recipe.name}.safetensors"
-    if path.exists() and not run.made(weights.read_card(str(path))):
+    if path.exists() and path.with_suffix(".toml").exists() and not _is_of(run, path):
         raise CrimsonError(
-            f"{path} holds weights of another recipe; give the new ones another name or folder, or replace them with resume=False"
+            f"{path} holds weights of another recipe or version; give another name or folder, or replace them with resume=False"
         )
+
+
+def _is_of(run: TrainingRun, path: Path) -> bool:
+    """Whether weights came of the recipe of a run."""
+    try:
+        return run.made(weights.read_card(str(path)))
+    except CrimsonError:
+        return False

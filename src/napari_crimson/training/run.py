@@ -186,9 +186,11 @@ class TrainingRun:
         Raises
         ------
         CrimsonError
-            If they are those that training started from.
+            If they are those that training started from, or there are none yet.
         """
         recipe = self.recipe
+        if not self.curve:
+            raise CrimsonError(f"'{recipe.name}' has not been validated yet; take {recipe.validate_every} of its `steps` first")
         if self.best_step == 0:
             after = min((row[self._judged_by] for row in self.curve[1:]), default=math.nan)
             raise CrimsonError(
@@ -305,7 +307,7 @@ class TrainingRun:
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
         }
-        checkpoint.write(path, self._identity(), state)
+        checkpoint.write(path, self._identity(), self.device, state)
 
     def resume(self) -> None:
         """Take up an interrupted run of the same recipe; one of another recipe is refused."""

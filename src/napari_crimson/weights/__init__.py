@@ -56,8 +56,9 @@ MAX_BYTES = 64 * 2**20  # ours have some 4 MB; more than this is not a network o
 
 
 def read_card(name_or_path: str | Path) -> dict[str, Any]:
-    """Read the card beside a set of weights, without reading the weights."""
-    return read(locate(name_or_path).with_suffix(".toml"))
+    """Read the card beside a set of weights, without reading the weights; they are called by their file."""
+    path = locate(name_or_path)
+    return {**read(path.with_suffix(".toml")), "name": path.stem}
 
 
 def load(name_or_path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -100,7 +101,7 @@ def read_curve(name_or_path: str | Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     except (OSError, ValueError, TypeError) as error:
         raise CrimsonError(f"{path}: no readable loss curve ({error}); move it away to do without") from error
@@ -122,8 +123,12 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any
         if content:
             file = target.with_suffix(suffix)
             partial = file.with_suffix(suffix + ".partial")
-            partial.write_bytes(content)
-            partial.replace(file)
+            try:
+                partial.write_bytes(content)
+                partial.replace(file)
+            except OSError:
+                partial.unlink(missing_ok=True)
+                raise
     return target
 
 

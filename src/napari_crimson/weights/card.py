@@ -67,7 +67,7 @@ def read(path: Path) -> dict[str, Any]:
         ) from error
     missing = {"network", "convention", "sha256", _SEAL} - card.keys()
     if missing:
-        raise CrimsonError(f"{path}: the card lacks {', '.join(sorted(missing))}; make it with napari_crimson.train")
+        raise CrimsonError(f"{path}: the card lacks {', '.join(sorted(missing))}; get it again from its place, or train with resume=False")
     for key, (fits, wanted) in _KINDS.items():
         table, _, word = key.rpartition(".")
         holder = card.get(table, {}) if table else card
