@@ -116,9 +116,7 @@ def test_a_fully_connected_network_of_equal_size_stands_beside_the_others_and_is
     parameters, training = ({name: float(told[name][at].replace(",", "")) for name in ("cnn", "dense")} for at in (1, 4))
     assert parameters["dense"] == pytest.approx(parameters["cnn"], rel=0.1)
     assert training["dense"] > 2 * training["cnn"]
-    both = [
-        load_remover(name, device="cpu") for name in ("cnn", weights.BASELINE)
-    ]  # on the same spectra: what is held out is of each its own
+    both = [load_remover(name, device="cpu") for name in ("cnn", weights.BASELINE)]  # on the same spectra
     found = {row.remover: row.figures["r2_median"] for row in benchmark(both, ["wide, drawn out"], spectra=64)}
     assert found["cnn"] > 0.9
     assert found["dense"] < 0.6
